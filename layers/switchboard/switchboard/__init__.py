@@ -1,0 +1,1 @@
+"""Switchboard: the code that every function shares."""

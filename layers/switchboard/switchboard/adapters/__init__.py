@@ -1,0 +1,25 @@
+"""The providers behind us. To add one: its module, its test with fixtures, and a line here."""
+
+from functools import cache
+from importlib import import_module
+from typing import cast
+
+from switchboard.adapters.base import Account, Adapter
+
+# provider name -> module and class. Modules are loaded when first used: an import is cold start.
+REGISTRY = {
+    "aws": "switchboard.adapters.aws:Aws",
+    "infobip": "switchboard.adapters.infobip:Infobip",
+    "messenger": "switchboard.adapters.messenger:Messenger",
+    "whatsapp_cloud": "switchboard.adapters.whatsapp_cloud:WhatsAppCloud",
+}
+
+
+@cache
+def adapter(provider: str) -> Adapter:
+    """The adapter of a provider. KeyError when there is none of that name."""
+    module, _, name = REGISTRY[provider].partition(":")
+    return cast(Adapter, getattr(import_module(module), name)())
+
+
+__all__ = ["REGISTRY", "Account", "Adapter", "adapter"]

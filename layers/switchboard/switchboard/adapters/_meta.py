@@ -1,0 +1,53 @@
+"""What WhatsApp and Messenger share: Meta's Graph API and its webhooks.
+
+https://developers.facebook.com/docs/graph-api/webhooks/getting-started
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from switchboard.adapters._reading import answer, integer, mapping, secret
+from switchboard.adapters.base import Account
+from switchboard.errors import BadSignature
+from switchboard.models.events import Hook
+
+BASE_URL = "https://graph.facebook.com/v26.0"
+SECRETS = ("access_token", "app_secret", "verify_token")
+
+
+def post(account: Account, sender: str, body: Mapping[str, Any]) -> httpx.Request:
+    """A send request of the page or phone number `sender`."""
+    return httpx.Request(
+        "POST",
+        f"{account.base_url(BASE_URL)}/{quote(sender, safe='')}/messages",
+        headers={"Authorization": f"Bearer {secret(account, 'access_token')}"},
+        json=body,
+    )
+
+
+def error_codes(reply: httpx.Response) -> tuple[int | None, int | None]:
+    """`code` and `error_subcode` of an error answer."""
+    error = mapping(answer(reply).get("error"))
+    return integer(error.get("code")), integer(error.get("error_subcode"))
+
+
+def verify(hook: Hook, account: Account) -> None:
+    """BadSignature unless X-Hub-Signature-256 is the HMAC-SHA256 of the raw body under the app secret."""
+    digest = hmac.new(secret(account, "app_secret").encode(), hook.body, hashlib.sha256).hexdigest()
+    given = hook.headers.get("x-hub-signature-256", "")
+    if not hmac.compare_digest(given.encode(errors="replace"), f"sha256={digest}".encode()):
+        raise BadSignature("X-Hub-Signature-256")
+
+
+def handshake(hook: Hook, account: Account) -> str | None:
+    """The challenge to echo; None if this is no subscription, or not under our verify_token."""
+    if hook.query.get("hub.mode") != "subscribe":
+        return None
+    expected = secret(account, "verify_token").encode()
+    given = hook.query.get("hub.verify_token", "").encode(errors="replace")
+    return hook.query.get("hub.challenge") if hmac.compare_digest(given, expected) else None

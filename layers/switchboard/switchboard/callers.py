@@ -1,0 +1,72 @@
+"""Who is calling: an application by its token, or the account by key and secret."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from switchboard import clock, tokens
+from switchboard.errors import BadKey, BadToken, MissingCredentials
+from switchboard.store import Store
+
+
+@dataclass(frozen=True)
+class Caller:
+    application_id: str | None
+    """None for the account itself."""
+
+    def may_see(self, application_id: str | None) -> bool:
+        """The account sees everything, an application only its own."""
+        return self.application_id is None or self.application_id == application_id
+
+
+@dataclass(frozen=True)
+class Callers:
+    store: Store
+    account_secret: Callable[[], Mapping[str, Any]]
+    """{"api_key", "api_secret"}; a callable, so that it is fetched only when somebody uses it."""
+
+    def identify(self, headers: Mapping[str, str]) -> Caller:
+        """By token or by key. MissingCredentials, BadToken or BadKey when that fails."""
+        scheme, value = self._authorization(headers)
+        if scheme == "bearer":
+            return self._application(value)
+        if scheme == "basic":
+            return self._account(value)
+        raise BadToken
+
+    def account(self, headers: Mapping[str, str]) -> Caller:
+        """By key only, as the account's own resources want it."""
+        scheme, value = self._authorization(headers)
+        if scheme != "basic":
+            raise BadKey
+        return self._account(value)
+
+    @staticmethod
+    def _authorization(headers: Mapping[str, str]) -> tuple[str, str]:
+        header = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+        if not header.strip():
+            raise MissingCredentials
+        scheme, _, value = header.strip().partition(" ")
+        return scheme.lower(), value.strip()
+
+    def _application(self, token: str) -> Caller:
+        application = self.store.application(tokens.application_id(token))
+        if application is None or application.public_key is None:
+            raise BadToken
+        tokens.check(token, application.public_key, clock.now())
+        return Caller(application.id)
+
+    def _account(self, value: str) -> Caller:
+        try:
+            key, _, secret = base64.b64decode(value, validate=True).partition(b":")
+        except (binascii.Error, ValueError):
+            raise BadKey from None
+        ours = self.account_secret()
+        right_key = hmac.compare_digest(key, str(ours["api_key"]).encode())
+        right_secret = hmac.compare_digest(secret, str(ours["api_secret"]).encode())
+        if not (right_key and right_secret):
+            raise BadKey
+        return Caller(None)

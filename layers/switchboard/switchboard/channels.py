@@ -1,0 +1,102 @@
+"""What each channel can carry and prove: the one table that validation, docs and console read.
+
+The limits are those of Vonage's own comparison table and of its API reference; where the two differ
+the larger one stands, so that no request that was valid there is refused here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from switchboard.models.messages import Channel, Status
+
+KB, MB = 1024, 1024 * 1024
+
+Identifier = Literal["number", "id"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One content type on one channel. `formats` are file extensions; sizes are bytes.
+
+    Formats and sizes are the provider's to enforce (by content, when it fetches the file); they are
+    here for docs and for the media that we fetch ourselves.
+    """
+
+    formats: tuple[str, ...] = ()
+    max_bytes: int | None = None
+    caption: int = 0
+    """Longest caption in characters; 0 means that a caption is not shown on this channel."""
+
+
+@dataclass(frozen=True)
+class Capability:
+    sender: Identifier
+    recipient: Identifier
+    text: int = 0
+    """Longest text in characters; 0 means no texts."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    proves: frozenset[Status] = frozenset({Status.DELIVERED})
+    """The statuses that a receipt can ever bring, and so what `condition_status` can be met."""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Every `content.type` of the channel."""
+        return (("text",) if self.text else ()) + tuple(self.kinds)
+
+
+_DELIVERED_AND_READ = frozenset({Status.DELIVERED, Status.READ})
+
+CHANNELS: Mapping[Channel, Capability] = {
+    Channel.SMS: Capability(sender="number", recipient="number", text=3200),
+    Channel.MMS: Capability(
+        sender="number",
+        recipient="number",
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png", "gif"), max_bytes=2 * MB, caption=3000),
+            "vcard": Kind(("vcf",), max_bytes=600 * KB),
+        },
+    ),
+    Channel.WHATSAPP: Capability(
+        sender="number",
+        recipient="number",
+        text=4096,
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png"), max_bytes=64 * MB, caption=3000),
+            "audio": Kind(("aac", "m4a", "amr", "mp3", "opus"), max_bytes=64 * MB),
+            "video": Kind(("mp4", "3gpp"), max_bytes=64 * MB, caption=3000),
+            "file": Kind(
+                ("pdf", "doc", "docx", "ppt", "pptx", "xls", "xlsx"), max_bytes=64 * MB, caption=3000
+            ),
+            "template": Kind(),
+            "custom": Kind(),
+        },
+        proves=_DELIVERED_AND_READ,
+    ),
+    Channel.MESSENGER: Capability(
+        sender="id",
+        recipient="id",
+        text=2000,
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png", "gif")),
+            "audio": Kind(("mp3",)),
+            "video": Kind(("mp4",)),
+            "file": Kind(("zip", "csv", "pdf")),
+            "custom": Kind(),
+        },
+        proves=_DELIVERED_AND_READ,
+    ),
+    Channel.VIBER: Capability(
+        sender="id",
+        recipient="number",
+        text=1000,
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png")),
+            "template": Kind(),
+            "custom": Kind(),
+        },
+        proves=_DELIVERED_AND_READ,
+    ),
+}
+
+EVERY_TYPE = tuple(dict.fromkeys(kind for capability in CHANNELS.values() for kind in capability.types))

@@ -1,0 +1,105 @@
+"""Starts a dispatch, takes it up again when its execution was lost, and draws up its end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from switchboard import callbacks, clock
+from switchboard.callers import Caller
+from switchboard.models.messages import Status
+from switchboard.models.workflows import Step, message_uuid
+from switchboard.money import Money
+from switchboard.senders import Senders
+from switchboard.store import DispatchItem, MessageItem, Store
+from switchboard.workflows import Workflows
+
+
+@dataclass(frozen=True)
+class Dispatching:
+    store: Store
+    workflows: Workflows
+    senders: Senders
+    last_step_seconds: int
+
+    def start(self, dispatch_uuid: str, steps: Sequence[Step], caller: Caller) -> None:
+        """Accept a workflow and begin it."""
+        for step in steps:
+            self.senders.used(step.message.channel, step.message.sender, caller.application_id)
+        waits = [step.seconds or self.last_step_seconds for step in steps]
+        self.store.add_dispatch(
+            DispatchItem(
+                dispatch_uuid=dispatch_uuid,
+                application_id=caller.application_id,
+                accepted_at=clock.now(),
+                waits=tuple(waits),
+            ),
+            list(steps),
+        )
+        self.workflows.start(dispatch_uuid, dispatch_uuid, waits)
+
+    def resume(self, dispatch_uuid: str, lost_execution: str) -> None:
+        """Go on with an open dispatch whose execution ended without a report.
+
+        The step that was running gets the time it has left. The new execution's name follows from the
+        lost one's, so that hearing of a loss twice starts only one.
+        """
+        dispatch = self.store.dispatch(dispatch_uuid)
+        if dispatch is None or dispatch.closed_by is not None:
+            return
+        step = max(dispatch.step, 0)
+        waits = list(dispatch.waits)
+        if step in dispatch.began:
+            ends_at = dispatch.began[step] + timedelta(seconds=waits[step])
+            waits[step] = max(1, round((ends_at - clock.now()).total_seconds()))
+        self.workflows.start(_next_name(dispatch_uuid, lost_execution), dispatch_uuid, waits, step)
+
+
+def _next_name(dispatch_uuid: str, lost: str) -> str:
+    number = lost.removeprefix(dispatch_uuid).removeprefix("-")
+    return f"{dispatch_uuid}-{int(number) + 1 if number.isdigit() else 2}"
+
+
+@dataclass(frozen=True)
+class Reporting:
+    store: Store
+    money: Money
+
+    def close(self, dispatch_uuid: str, by: str) -> tuple[DispatchItem, dict[str, Any]] | None:
+        """End a dispatch and return it with its one report; None if another closing was first.
+
+        `by` names this closing. The same name again gets the same report, so that a retry can send it.
+        """
+        dispatch = self.store.dispatch(dispatch_uuid)
+        if dispatch is None:
+            return None
+        if dispatch.closed_by is None:
+            report = self._report(dispatch)
+            closed = self.store.close(dispatch_uuid, by, report)
+            if closed is None:
+                return None
+            dispatch = closed
+        if dispatch.closed_by != by or dispatch.report is None:
+            return None
+        return dispatch, dispatch.report
+
+    def _report(self, dispatch: DispatchItem) -> dict[str, Any]:
+        found = (
+            self.store.message(message_uuid(dispatch.dispatch_uuid, step), consistent=True)
+            for step in range(dispatch.step + 1)
+        )
+        messages = [
+            item for item in found if isinstance(item, MessageItem) and item.status is not Status.ACCEPTED
+        ]
+        completed = any(item.satisfied for item in messages)
+        reason = None if completed else _reason(messages)
+        total = self.money.total(item.usage for item in messages if item.usage)
+        return callbacks.report(dispatch, messages, completed, reason, total, clock.now())
+
+
+def _reason(messages: Sequence[MessageItem]) -> str:
+    """Why a dispatch ended in error: the last message's failure, or that nothing came in time."""
+    last = messages[-1] if messages else None
+    if last and last.status in (Status.REJECTED, Status.UNDELIVERABLE):
+        return last.status.value
+    return "expired"

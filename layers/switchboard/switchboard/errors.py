@@ -1,0 +1,111 @@
+"""Everything that can go wrong, in one tree.
+
+SwitchboardError
+├── InvalidRequest        the caller's request is wrong; names every fault
+├── Unauthorised          no or bad credentials
+├── NotFound              no such thing, or not the caller's
+├── BadSignature          a provider callback that we do not believe
+├── ConfigurationError    a provider account or this deployment is set up wrongly; never retried
+└── SendError             handing a message to a provider failed
+    ├── Rejected          refused for good
+    ├── Unreachable       this recipient cannot be reached on this channel
+    ├── Throttled         too fast; try again, after `retry_after` seconds if the provider said so
+    ├── Unavailable       the provider refused for now (5xx) or could not be reached; try again
+    └── Unanswered        the request went out, no answer came: it may have been delivered
+
+`problems.py` maps the first three to HTTP answers; nothing else does. `SendError.code` and
+`ConfigurationError.code` are numbers of the public error list (`failures.py`).
+"""
+
+from dataclasses import dataclass
+
+
+class SwitchboardError(Exception):
+    """Base of all our errors."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request: the field's dotted path, and how to put it right."""
+
+    name: str
+    reason: str
+
+
+class InvalidRequest(SwitchboardError):
+    """The request cannot be accepted. `faults` names everything wrong with it at once."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__(", ".join(fault.name for fault in faults))
+        self.faults = faults
+
+
+class Unauthorised(SwitchboardError):
+    """No credentials, or none that we accept."""
+
+
+class MissingCredentials(Unauthorised):
+    """The request carries no Authorization header."""
+
+
+class BadToken(Unauthorised):
+    """The Authorization header is not a token that we accept."""
+
+
+class BadKey(Unauthorised):
+    """API key and secret do not fit."""
+
+
+class NotFound(SwitchboardError):
+    """No such thing, or it belongs to somebody else."""
+
+    def __init__(self, identifier: str) -> None:
+        super().__init__(identifier)
+        self.identifier = identifier
+
+
+class BadSignature(SwitchboardError):
+    """A callback that does not prove to come from its provider."""
+
+
+class _ProviderFault(SwitchboardError):
+    def __init__(self, code: int, provider_code: str | int = "", retry_after: float | None = None) -> None:
+        super().__init__(f"{code} ({provider_code})" if provider_code else str(code))
+        self.code = code
+        self.provider_code = str(provider_code)
+        self.retry_after = retry_after
+        """Seconds to wait, when the provider named a time."""
+
+
+class ConfigurationError(_ProviderFault):
+    """The provider account, its credentials or its sender are not usable. Retrying cannot help."""
+
+
+class SendError(_ProviderFault):
+    """A message was not, or perhaps not, taken by the provider."""
+
+    retryable = False
+
+
+class Rejected(SendError):
+    """Refused for good: bad content, policy, opt-out."""
+
+
+class Unreachable(SendError):
+    """This recipient cannot be reached on this channel."""
+
+
+class Throttled(SendError):
+    """Too fast for the provider."""
+
+    retryable = True
+
+
+class Unavailable(SendError):
+    """The provider is down, or was never reached."""
+
+    retryable = True
+
+
+class Unanswered(SendError):
+    """No answer came. The message may have been delivered, so it must not be sent again at once."""

@@ -1,0 +1,94 @@
+"""What a provider tells us, in our words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from switchboard.models.messages import Channel, InboundContent, Status
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A callback as it came in. `headers` are lower-case; `body` is the raw bytes that were signed.
+
+    `source` is "sns" when AWS handed the notification straight to our function: then the topic's policy
+    and the function's invoke permission have vouched for it, and there is no HTTP request to check.
+    """
+
+    body: bytes
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    source: Literal["http", "sns"] = "http"
+    received_at: datetime | None = None
+    """Set for "sns", whose inbound messages carry no time of their own."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a message cost, as the provider states it."""
+
+    price: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a message failed: a code of the public error list, and the provider's own."""
+
+    code: int
+    provider_code: str = ""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """The two ends of a Messenger conversation: page id and page-scoped user id."""
+
+    sender: str
+    recipient: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """News of one message. `status` is None for a word that we do not know; the raw event is kept."""
+
+    status: Status | None
+    raw: Mapping[str, Any]
+    message_uuid: str | None = None
+    """Our id, from the provider's echo field."""
+    provider_id: str | None = None
+    at: datetime | None = None
+    usage: Usage | None = None
+    failure: Failure | None = None
+    conversation: Conversation | None = None
+    """Set by providers whose later receipts name only the conversation (see Watermark)."""
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """Everything sent in a conversation up to a moment has this status (Messenger)."""
+
+    status: Status
+    conversation: Conversation
+    up_to: datetime
+    raw: Mapping[str, Any]
+    provider_ids: tuple[str, ...] = ()
+    """The newest of them by name, where the provider gives it."""
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """A message from a person to one of our senders (`recipient`)."""
+
+    channel: Channel
+    provider_id: str
+    sender: str
+    recipient: str
+    at: datetime
+    content: InboundContent
+    raw: Mapping[str, Any]
+
+
+Event = Receipt | Watermark | Inbound

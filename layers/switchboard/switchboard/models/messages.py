@@ -1,0 +1,159 @@
+"""The internal message: what every wire version is mapped to, and all that an adapter sees."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Channel(StrEnum):
+    SMS = "sms"
+    MMS = "mms"
+    WHATSAPP = "whatsapp"
+    MESSENGER = "messenger"
+    VIBER = "viber_service_msg"
+
+
+class Status(StrEnum):
+    """Where a message is. Vonage's five, and `accepted` for what is still with us."""
+
+    ACCEPTED = "accepted"
+    SUBMITTED = "submitted"
+    DELIVERED = "delivered"
+    READ = "read"
+    REJECTED = "rejected"
+    UNDELIVERABLE = "undeliverable"
+
+    @property
+    def rank(self) -> int:
+        """Order of a message's life: a status may only be followed by one of a higher rank."""
+        return _RANK[self]
+
+    @property
+    def after(self) -> int:
+        """A message can move here from any status of a lower rank than this: what was delivered cannot
+        fail any more."""
+        return Status.DELIVERED.rank if self.is_failure else self.rank
+
+    @property
+    def is_failure(self) -> bool:
+        return self in (Status.REJECTED, Status.UNDELIVERABLE)
+
+
+_RANK = {
+    Status.ACCEPTED: 0,
+    Status.SUBMITTED: 1,
+    Status.DELIVERED: 2,
+    Status.READ: 3,
+    Status.REJECTED: 4,
+    Status.UNDELIVERABLE: 4,
+}
+
+
+class Text(Frozen):
+    type: Literal["text"]
+    text: str
+
+
+class _Media(Frozen):
+    url: str
+    caption: str | None = None
+
+
+class Image(_Media):
+    type: Literal["image"]
+
+
+class Audio(_Media):
+    type: Literal["audio"]
+
+
+class Video(_Media):
+    type: Literal["video"]
+
+
+class File(_Media):
+    type: Literal["file"]
+
+
+class Vcard(_Media):
+    type: Literal["vcard"]
+
+
+class Template(Frozen):
+    """`parameters[n]` fills variable n + 1. The v0.1 form `{"default": "x"}` is kept as plain "x"."""
+
+    type: Literal["template"]
+    name: str
+    parameters: tuple[str, ...] = ()
+
+
+class Custom(Frozen):
+    """Passed to the provider as it is, beside the addressing that we add."""
+
+    type: Literal["custom"]
+    custom: dict[str, Any]
+
+
+class Location(Frozen):
+    """Inbound only."""
+
+    type: Literal["location"]
+    latitude: float
+    longitude: float
+    name: str | None = None
+    address: str | None = None
+    url: str | None = None
+
+
+class Unsupported(Frozen):
+    """Inbound only: something that has no form in our API."""
+
+    type: Literal["unsupported"]
+
+
+Content = Annotated[
+    Text | Image | Audio | Video | File | Vcard | Template | Custom, Field(discriminator="type")
+]
+InboundContent = Annotated[
+    Text | Image | Audio | Video | File | Vcard | Location | Unsupported, Field(discriminator="type")
+]
+Media = Image | Audio | Video | File | Vcard
+
+
+class ViberOptions(Frozen):
+    category: Literal["transaction", "promotion"] = "transaction"
+    ttl: int | None = None
+    """Seconds."""
+    type: str | None = None
+
+
+class MessengerOptions(Frozen):
+    category: Literal["response", "update", "message_tag"] = "response"
+    tag: str | None = None
+
+
+class WhatsAppOptions(Frozen):
+    policy: Literal["deterministic", "fallback"] = "deterministic"
+    locale: str | None = None
+    """BCP 47, `en-GB`."""
+
+
+class Message(Frozen):
+    """One message to one recipient. Numbers are E.164 digits without `+`."""
+
+    message_uuid: str
+    channel: Channel
+    sender: str
+    recipient: str
+    content: Content
+    client_ref: str | None = None
+    viber: ViberOptions = ViberOptions()
+    messenger: MessengerOptions = MessengerOptions()
+    whatsapp: WhatsAppOptions = WhatsAppOptions()
+    lifetime: int | None = None
+    """Seconds after which delivery is of no use any more (a dispatch step's time)."""

@@ -1,0 +1,187 @@
+"""Calls the client's webhooks.
+
+A queue entry is honoured only if what it announces was written under its name (transitions.py); what is
+sent is rendered from the table at that moment. One event has one id, however often it is tried.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic, sleep
+from typing import Any, Literal
+
+import httpx
+
+from switchboard import callbacks, clock
+from switchboard.dispatching import Reporting
+from switchboard.models.applications import Application, Webhook, Webhooks
+from switchboard.models.messages import Status
+from switchboard.queues import NEWS, InboundNews, Later, Queue, Record, ReportNews, StatusNews
+from switchboard.store import InboundItem, MessageItem, Store
+
+LONGEST_PAUSE = 900
+FIRST_PAUSE = 5
+_UNWRITTEN_LOOKS = 6
+_UNWRITTEN_SECONDS = 0.05
+_UNWRITTEN_UNTIL = timedelta(seconds=75)
+"""Longer than any function of ours can live: what is not written by then never will be."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One webhook to be sent."""
+
+    id: str
+    kind: Literal["status_url", "inbound_url"]
+    application_id: str | None
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Notifying:
+    store: Store
+    webhooks: Queue
+    reporting: Reporting
+    client: httpx.Client
+    applications: "Remembered"
+    defaults: Webhooks
+    """The account's webhooks by deployment, where the account has not set its own."""
+
+    def handle(self, record: Record) -> None:
+        """Send what one record of the Webhooks queue announces. Later if the client did not take it."""
+        news = NEWS.validate_json(record.body)
+        match news:
+            case StatusNews():
+                self._statuses(news, record)
+            case InboundNews():
+                self._inbound(news, record)
+            case ReportNews():
+                self._report(news, record)
+
+    # --- what was announced ----------------------------------------------------------------------
+
+    def _statuses(self, news: StatusNews, record: Record) -> None:
+        """One write can bring several statuses (`read` implies `delivered`): they go out in order."""
+        item = self._written(news, record)
+        if item is None:
+            return
+        mine = [status for status in Status if _is_named(item, status, news.by)]
+        sent = list(news.sent)
+        for status in mine:
+            if status in sent:
+                continue
+            event = Event(
+                f"{item.uuid}:{status}", "status_url", item.application_id, callbacks.status(item, status)
+            )
+            try:
+                self._post(event, record)
+            except Later:
+                if len(sent) == len(news.sent):
+                    raise
+                self.webhooks.put(news.model_copy(update={"sent": tuple(sent)}))
+                return
+            sent.append(status)
+
+    def _written(self, news: StatusNews, record: Record) -> MessageItem | None:
+        """The message, if this entry's status was written under its name; None if the entry is void."""
+        for item in self._looks(news.message_uuid):
+            if not isinstance(item, MessageItem):
+                return None
+            if any(status.by == news.by for status in item.statuses.values()):
+                return item
+            if item.status.rank >= news.status.after:
+                return None
+        _wait_for_writer(record)
+        return None
+
+    def _looks(self, message_uuid: str) -> Iterator[MessageItem | InboundItem | None]:
+        """What the table has, looked at a few times: a writer is milliseconds behind its queue entry."""
+        for look in range(_UNWRITTEN_LOOKS):
+            if look:
+                sleep(_UNWRITTEN_SECONDS)
+            yield self.store.message(message_uuid, consistent=True)
+
+    def _inbound(self, news: InboundNews, record: Record) -> None:
+        item = next((item for item in self._looks(news.message_uuid) if item is not None), None)
+        if item is None:
+            _wait_for_writer(record)
+        elif isinstance(item, InboundItem) and item.by == news.by:
+            self._post(
+                Event(item.message_uuid, "inbound_url", item.application_id, callbacks.inbound(item)), record
+            )
+
+    def _report(self, news: ReportNews, record: Record) -> None:
+        closed = self.reporting.close(news.dispatch_uuid, by=record.id)
+        if closed:
+            dispatch, body = closed
+            self._post(
+                Event(f"{dispatch.dispatch_uuid}:report", "status_url", dispatch.application_id, body), record
+            )
+
+    # --- sending it ------------------------------------------------------------------------------
+
+    def _post(self, event: Event, record: Record) -> None:
+        webhook = self._webhook(event)
+        if webhook is None:
+            return
+        try:
+            headers = {"Switchboard-Event-Id": event.id}
+            # Only the status counts: a body could be endless, or broken.
+            with self.client.stream("POST", webhook.address, json=event.body, headers=headers) as reply:
+                taken = reply.is_success
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Later(pause(record.receives)) from error
+        if not taken:
+            raise Later(pause(record.receives))
+
+    def _webhook(self, event: Event) -> Webhook | None:
+        """The application's, or for requests by key and secret the account's; None if there is none."""
+        for webhooks in self._levels(event.application_id):
+            found: Webhook | None = getattr(webhooks, event.kind)
+            if found and found.address:
+                return found
+        return None
+
+    def _levels(self, application_id: str | None) -> Iterator[Webhooks]:
+        if application_id is not None:
+            application = self.applications.get(application_id)
+            if application:
+                yield application.webhooks
+            return
+        yield self.store.account_webhooks()
+        yield self.defaults
+
+
+def _wait_for_writer(record: Record) -> None:
+    """Later, while whoever queued this entry can still be about to write what it announces."""
+    if clock.now() < record.queued_at + _UNWRITTEN_UNTIL:
+        raise Later(min(record.receives, 10))
+
+
+class Remembered:
+    """Applications, read once a second at most: a burst of webhooks is a burst for one application."""
+
+    SECONDS = 1.0
+    MOST = 1000
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._found: dict[str, tuple[float, Application | None]] = {}
+
+    def get(self, application_id: str) -> Application | None:
+        until, application = self._found.get(application_id, (0.0, None))
+        if monotonic() >= until:
+            if len(self._found) >= self.MOST:
+                self._found.clear()
+            application = self._store.application(application_id)
+            self._found[application_id] = (monotonic() + self.SECONDS, application)
+        return application
+
+
+def _is_named(item: MessageItem, status: Status, by: str) -> bool:
+    return status in item.statuses and item.statuses[status].by == by
+
+
+def pause(receives: int) -> int:
+    """Seconds to the next attempt: 5 doubling to 15 minutes, then each 15 minutes."""
+    return int(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(receives - 1, 20)))

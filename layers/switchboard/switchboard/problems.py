@@ -1,0 +1,114 @@
+"""Our errors as the API's error bodies (RFC 7807, as Vonage's live API fills it in)."""
+
+import json
+import secrets
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from switchboard import logs
+from switchboard.errors import (
+    BadKey,
+    BadSignature,
+    BadToken,
+    ConfigurationError,
+    InvalidRequest,
+    MissingCredentials,
+    NotFound,
+    SwitchboardError,
+)
+
+Body = dict[str, Any]
+
+_ERRORS = "https://developer.nexmo.com/api-errors"
+
+
+def messages(error: InvalidRequest) -> Body:
+    """A refused message or dispatch."""
+    return {
+        "type": "https://www.nexmo.com/messages/Errors#InvalidParams",
+        "title": "Your request parameters didn't validate.",
+        "detail": f"Found errors validating {len(error.faults)} of your submitted parameters.",
+    }
+
+
+def applications(error: InvalidRequest) -> Body:
+    """A refused application, or a refused page of their list."""
+    is_list = any(fault.name in ("page", "page_size") for fault in error.faults)
+    return {
+        "type": f"{_ERRORS}/application#{'list' if is_list else 'payload'}-validation",
+        "title": "Bad Request",
+        "detail": "The request failed due to validation errors",
+    }
+
+
+def install(app: APIGatewayHttpResolver, refusal: Callable[[InvalidRequest], Body] = messages) -> None:
+    """Answer every error of ours, and anything unforeseen, in the API's form."""
+
+    @app.exception_handler(SwitchboardError)  # type: ignore[untyped-decorator]
+    def ours(error: SwitchboardError) -> Response[str]:
+        return _answer(app, *_problem(error, refusal))
+
+    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
+    def unforeseen(error: Exception) -> Response[str]:
+        logs.failure("unforeseen error", error)
+        return _answer(
+            app,
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            {
+                "type": f"{_ERRORS}/messages-olympus#1000",
+                "title": "Internal error",
+                "detail": "There was an error processing your request in the Platform.",
+            },
+        )
+
+    @app.not_found
+    def no_route(error: NotFoundError) -> Response[str]:
+        return _answer(app, HTTPStatus.NOT_FOUND, _not_found("No such resource"))
+
+
+def _problem(error: SwitchboardError, refusal: Callable[[InvalidRequest], Body]) -> tuple[HTTPStatus, Body]:
+    match error:
+        case InvalidRequest():
+            faults = [{"name": fault.name, "reason": fault.reason} for fault in error.faults]
+            return HTTPStatus.BAD_REQUEST, refusal(error) | {"invalid_parameters": faults}
+        case MissingCredentials():
+            return HTTPStatus.UNAUTHORIZED, {
+                "title": "Unauthorised",
+                "detail": "Request header 'Authorization' missing",
+            }
+        case BadToken():
+            return HTTPStatus.UNAUTHORIZED, {"title": "Unauthorised", "detail": "Invalid Token"}
+        case BadKey():
+            return HTTPStatus.UNAUTHORIZED, {
+                "type": f"{_ERRORS}#unauthorized",
+                "title": "Unauthorized",
+                "detail": "You did not provide correct credentials.",
+            }
+        case BadSignature():
+            return HTTPStatus.FORBIDDEN, {"title": "Forbidden", "detail": "Invalid signature"}
+        case NotFound():
+            return HTTPStatus.NOT_FOUND, _not_found(
+                f"ID '{error.identifier}' does not exist, or you do not have access"
+            )
+        case ConfigurationError():
+            return HTTPStatus.NOT_FOUND, _not_found("No such account")
+        case _:
+            raise error
+
+
+def _not_found(detail: str) -> Body:
+    return {"type": f"{_ERRORS}#not-found", "title": "Not Found", "detail": detail}
+
+
+def _answer(app: APIGatewayHttpResolver, status: HTTPStatus, body: Body) -> Response[str]:
+    trace = app.current_event.headers.get("x-nexmo-trace-id") or secrets.token_hex(16)
+    return Response(
+        status_code=status,
+        content_type="application/problem+json",
+        body=json.dumps(body | {"instance": trace}),
+        headers={"x-nexmo-trace-id": trace},
+    )

@@ -1,0 +1,133 @@
+"""The two queues, and what lies in them.
+
+Outbound: {"message_uuid"} for a message, {"dispatch_uuid", "step", "wait", "task_token"} for a step (put
+there by the state machine). Webhooks: {"kind": "status", "message_uuid", "status", "by", "sent"},
+{"kind": "inbound", "message_uuid", "by"}, {"kind": "report", "dispatch_uuid"} (by the state machine).
+Ids only: contents and numbers stay in the table.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from switchboard import clock
+from switchboard.models.messages import Status
+
+BATCH = 10  # SQS takes no more in one call
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class MessageTask(_Body):
+    message_uuid: str
+
+
+class StepTask(_Body):
+    dispatch_uuid: str
+    step: int
+    wait: int
+    """Seconds that the step has, from the moment it was queued."""
+    task_token: str
+
+
+class StatusNews(_Body):
+    """`status` has been reached, and with it perhaps those below it, under the name `by`."""
+
+    kind: Literal["status"] = "status"
+    message_uuid: str
+    status: Status
+    by: str
+    sent: tuple[Status, ...] = ()
+    """Those of them that the client has already."""
+
+
+class InboundNews(_Body):
+    kind: Literal["inbound"] = "inbound"
+    message_uuid: str
+    by: str
+
+
+class ReportNews(_Body):
+    kind: Literal["report"] = "report"
+    dispatch_uuid: str
+
+
+Task = StepTask | MessageTask
+News = Annotated[StatusNews | InboundNews | ReportNews, Field(discriminator="kind")]
+TASK: TypeAdapter[Task] = TypeAdapter(Task)
+NEWS: TypeAdapter[News] = TypeAdapter(News)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One SQS record as a function receives it."""
+
+    id: str
+    """The same at every redelivery."""
+    receipt_handle: str
+    body: str
+    queued_at: datetime
+    receives: int
+    """1 the first time."""
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> "Record":
+        attributes = record["attributes"]
+        return cls(
+            id=record["messageId"],
+            receipt_handle=record["receiptHandle"],
+            body=record["body"],
+            queued_at=clock.from_milliseconds(int(attributes["SentTimestamp"])),
+            receives=int(attributes["ApproximateReceiveCount"]),
+        )
+
+
+class Later(Exception):
+    """Not now: the record goes back to its queue and is seen again after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"again in {seconds} s")
+        self.seconds = max(0, min(43_200, round(seconds)))
+
+
+class Queue:
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def put(self, *bodies: _Body) -> None:
+        """All or an error: SQS can take part of a batch, and the rest is tried once more."""
+        for start in range(0, len(bodies), BATCH):
+            self._put(bodies[start : start + BATCH])
+
+    def _put(self, bodies: Sequence[_Body]) -> None:
+        if len(bodies) == 1:
+            self._client.send_message(QueueUrl=self._url, MessageBody=_text(bodies[0]))
+            return
+        waiting = {str(n): _text(body) for n, body in enumerate(bodies)}
+        for _ in range(2):
+            answer = self._client.send_message_batch(
+                QueueUrl=self._url,
+                Entries=[{"Id": id_, "MessageBody": text} for id_, text in waiting.items()],
+            )
+            for taken in answer.get("Successful", []):
+                del waiting[taken["Id"]]
+            if not waiting:
+                return
+        raise RuntimeError(f"SQS refused {len(waiting)} of {len(bodies)} entries")
+
+    def postpone(self, record: Record, seconds: int) -> None:
+        """Let a received record be seen again after `seconds` (0..43200) instead of the queue's own time."""
+        self._client.change_message_visibility(
+            QueueUrl=self._url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
+        )
+
+
+def _text(body: _Body) -> str:
+    return json.dumps(body.model_dump(mode="json"), separators=(",", ":"))

@@ -1,0 +1,40 @@
+"""Works through a batch of SQS records side by side and reports which are to be seen again."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from switchboard import logs
+from switchboard.queues import Later, Queue, Record
+
+_pool = ThreadPoolExecutor(max_workers=10)
+
+
+def work(event: dict[str, Any], queue: Queue, handle: Callable[[Record], None]) -> dict[str, Any]:
+    """The partial batch response: failed records stay in the queue, the others are done.
+
+    Later says when its record is seen again. Anything unforeseen leaves the record to the queue's own
+    timeout, and in the end to the dead-letter queue.
+    """
+    records = [Record.of(record) for record in event["Records"]]
+    done = _pool.map(lambda record: _handle(record, queue, handle), records)
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": record.id}
+            for record, is_done in zip(records, done, strict=True)
+            if not is_done
+        ]
+    }
+
+
+def _handle(record: Record, queue: Queue, handle: Callable[[Record], None]) -> bool:
+    try:
+        try:
+            handle(record)
+        except Later as later:
+            queue.postpone(record, later.seconds)
+            return False
+    except Exception as error:  # one bad record must not take the other nine with it
+        logs.failure("record failed", error, record_id=record.id)
+        return False
+    return True

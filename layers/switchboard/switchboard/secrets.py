@@ -1,0 +1,44 @@
+"""Secrets Manager, read through a cache that is bounded in time, so that a rotation is seen."""
+
+import json
+import time
+from typing import Any
+
+from switchboard.adapters import Account
+from switchboard.errors import ConfigurationError
+
+_SECONDS = 300
+
+
+class Secrets:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._cache: dict[str, tuple[float, dict[str, Any]]] = {}
+
+    def read(self, name: str) -> dict[str, Any]:
+        """A secret that is a JSON object. ConfigurationError 1370 when there is none of that name."""
+        cached = self._cache.get(name)
+        if cached and cached[0] > time.monotonic():
+            return cached[1]
+        try:
+            text = self._client.get_secret_value(SecretId=name)["SecretString"]
+        except self._client.exceptions.ResourceNotFoundException:
+            raise ConfigurationError(1370, "no such account") from None
+        value: dict[str, Any] = json.loads(text)
+        self._cache[name] = (time.monotonic() + _SECONDS, value)
+        return value
+
+
+class Accounts:
+    """The provider accounts: credentials and addresses, one secret each."""
+
+    def __init__(self, secrets: Secrets, prefix: str, **defaults: str) -> None:
+        """`defaults` are settings that an account may override: our address, our region."""
+        self._secrets = secrets
+        self._prefix = prefix
+        self._defaults = defaults
+
+    def account(self, provider: str, account_id: str = "default") -> Account:
+        """ConfigurationError when there is no such account."""
+        settings = self._secrets.read(f"{self._prefix}/{provider}/{account_id}")
+        return Account(provider, account_id, self._defaults | settings)

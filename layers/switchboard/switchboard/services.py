@@ -1,0 +1,199 @@
+"""Puts the parts together for a function. Each is made when first used, so that none pays for the others."""
+
+from functools import cached_property
+from typing import Any
+
+import boto3
+import httpx
+from botocore.config import Config
+
+from switchboard import logs
+from switchboard.applications import Applications
+from switchboard.callers import Callers
+from switchboard.conversations import Conversations
+from switchboard.delivering import Delivering
+from switchboard.dispatching import Dispatching, Reporting
+from switchboard.media import Media
+from switchboard.models.applications import Webhook, Webhooks
+from switchboard.models.events import Receipt
+from switchboard.money import Money
+from switchboard.notifying import Notifying, Remembered
+from switchboard.queues import Queue
+from switchboard.receiving import Receiving
+from switchboard.secrets import Accounts, Secrets
+from switchboard.senders import Senders
+from switchboard.sending import Sending
+from switchboard.settings import Settings
+from switchboard.store import ConversationStore, Store
+from switchboard.transitions import Transitions
+from switchboard.workflows import Workflows
+
+PROVIDER_TIMEOUT = httpx.Timeout(10, connect=3)
+CLIENT_TIMEOUT = httpx.Timeout(15, connect=3)
+_CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=20)
+
+
+class Services:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    # --- AWS -------------------------------------------------------------------------------------
+
+    @cached_property
+    def _dynamodb(self) -> Any:
+        return _aws("dynamodb")
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self._dynamodb, self.settings.table_name, self.settings.retention_days)
+
+    @cached_property
+    def _sqs(self) -> Any:
+        return _aws("sqs")
+
+    @cached_property
+    def outbound(self) -> Queue:
+        return Queue(self._sqs, self.settings.outbound_queue_url)
+
+    @cached_property
+    def webhooks(self) -> Queue:
+        return Queue(self._sqs, self.settings.webhooks_queue_url)
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        return Workflows(_Lazy("stepfunctions"), self.settings.state_machine_arn)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        return Secrets(_aws("secretsmanager"))
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(
+            self.secrets,
+            self.settings.provider_secrets,
+            callback_url=self.settings.public_url,
+            region=self.settings.aws_region,
+        )
+
+    # --- use cases -------------------------------------------------------------------------------
+
+    @cached_property
+    def callers(self) -> Callers:
+        return Callers(self.store, lambda: self.secrets.read(self.settings.account_secret))
+
+    @cached_property
+    def money(self) -> Money:
+        return Money(self.settings.currency, self.settings.exchange_rates)
+
+    @cached_property
+    def senders(self) -> Senders:
+        return Senders(self.store, self._account_webhooks)
+
+    @cached_property
+    def _account_webhooks(self) -> Webhooks:
+        return Webhooks(
+            status_url=_webhook(self.settings.status_url), inbound_url=_webhook(self.settings.inbound_url)
+        )
+
+    @cached_property
+    def applications(self) -> Applications:
+        return Applications(self.store)
+
+    @cached_property
+    def sending(self) -> Sending:
+        return Sending(self.store, self.outbound, self.senders)
+
+    @cached_property
+    def dispatching(self) -> Dispatching:
+        return Dispatching(self.store, self.workflows, self.senders, self.settings.last_step_seconds)
+
+    @cached_property
+    def transitions(self) -> Transitions:
+        return Transitions(self.store, self.webhooks, self.workflows, self.money)
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        store = ConversationStore(self._dynamodb, self.settings.table_name, self.settings.retention_days)
+        return Conversations(store, self.transitions)
+
+    @cached_property
+    def receiving(self) -> Receiving:
+        return Receiving(
+            self.store,
+            self.webhooks,
+            self.transitions,
+            self.conversations,
+            self.accounts,
+            self.senders,
+            unmatched=_log_unmatched,
+        )
+
+    @cached_property
+    def delivering(self) -> Delivering:
+        client = httpx.Client(timeout=PROVIDER_TIMEOUT, limits=_CONNECTIONS)
+        gateway = self.settings.media_gateway
+        media = Media(
+            client, lambda: _aws("s3"), self.settings.media_bucket, str(gateway) if gateway else None
+        )
+        return Delivering(
+            self.store,
+            self.transitions,
+            self.workflows,
+            self.accounts,
+            media,
+            self.conversations,
+            client,
+        )
+
+    @cached_property
+    def notifying(self) -> Notifying:
+        client = httpx.Client(timeout=CLIENT_TIMEOUT, limits=_CONNECTIONS)
+        return Notifying(
+            self.store,
+            self.webhooks,
+            Reporting(self.store, self.money),
+            client,
+            Remembered(self.store),
+            self._account_webhooks,
+        )
+
+
+class _Lazy:
+    """An AWS client that is made at its first call: most receipts have no dispatch to tell."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    @cached_property
+    def _client(self) -> Any:
+        return _aws(self._service)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def _aws(service: str) -> Any:
+    return boto3.client(
+        service,
+        config=Config(
+            connect_timeout=2,
+            read_timeout=10,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=20,
+            parameter_validation=False,  # our own types have done it; this is a tenth of a call's time
+        ),
+    )
+
+
+def _webhook(url: object) -> Webhook | None:
+    return Webhook(address=str(url)) if url else None
+
+
+def _log_unmatched(provider: str, receipt: Receipt) -> None:
+    logs.logger.warning(
+        "receipt that nothing was done with",
+        provider=provider,
+        provider_id=receipt.provider_id,
+        status=receipt.status,
+    )

@@ -1,0 +1,66 @@
+"""What a function is told by its environment: read at import, so that a bad deployment fails at start."""
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, HttpUrl, PositiveInt
+
+from switchboard.models.messages import Channel, Frozen
+
+DAY = 86_400
+
+
+def _pairs(text: object) -> object:
+    """`USD=0.86,GBP=1.19` as a mapping."""
+    if isinstance(text, str):
+        return dict(pair.strip().split("=", 1) for pair in text.split(",") if pair.strip())
+    return text
+
+
+def _empty_is_none(text: object) -> object:
+    return text or None
+
+
+OptionalUrl = Annotated[HttpUrl | None, BeforeValidator(_empty_is_none)]
+
+
+class Settings(Frozen):
+    """Names are the environment variables of template.yaml in lower case."""
+
+    table_name: str
+    outbound_queue_url: str
+    webhooks_queue_url: str
+    account_secret: str
+    provider_secrets: str
+    """Prefix of the provider accounts' secret names: `<prefix>/<provider>/<account_id>`."""
+    state_machine_arn: str = ""
+    aws_region: str = "us-east-1"
+    public_url: str = ""
+    media_bucket: str = ""
+    media_gateway: OptionalUrl = None
+    status_url: OptionalUrl = None
+    inbound_url: OptionalUrl = None
+    currency: str = "EUR"
+    exchange_rates: Annotated[dict[str, Decimal], BeforeValidator(_pairs)] = Field(default_factory=dict)
+    """What one unit of another currency is worth in `currency`."""
+    last_step_seconds: PositiveInt = 3 * DAY
+    retention_days: PositiveInt = 30
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """pydantic.ValidationError names what is missing or wrong."""
+        return cls.model_validate(
+            {name.lower(): value for name, value in environment.items() if name.lower() in cls.model_fields}
+        )
+
+
+DEFAULT_PROVIDERS: Mapping[Channel, str] = {
+    Channel.SMS: "aws",
+    Channel.MMS: "aws",
+    Channel.WHATSAPP: "whatsapp_cloud",
+    Channel.MESSENGER: "messenger",
+    Channel.VIBER: "infobip",
+}
+"""Who carries a channel for a sender that has no provider account of its own, by the account `default`."""

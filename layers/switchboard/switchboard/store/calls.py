@@ -1,0 +1,78 @@
+"""The calls that reads and writes of the table are made of."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from switchboard import clock
+from switchboard.store import keys
+from switchboard.store.items import Item, dump
+
+DAY = 86_400
+
+
+class Lost(Exception):
+    """A conditional write found another state than it asked for. `found` is the item as it is, if any."""
+
+    def __init__(self, found: Item | None) -> None:
+        super().__init__("conditional write lost")
+        self.found = found
+
+
+class Table:
+    def __init__(self, client: Any, table_name: str, retention_days: int) -> None:
+        self._client = client
+        self._table = table_name
+        self._retention = retention_days * DAY
+
+    def _get(self, key: keys.Key, *, consistent: bool = False) -> Item | None:
+        answer = self._client.get_item(TableName=self._table, Key=dump(key), ConsistentRead=consistent)
+        item: Item | None = answer.get("Item")
+        return item
+
+    def _add(self, key: keys.Key, attributes: Item, needed_until: datetime) -> bool:
+        """Put what must be new. It is kept for the retention time after it is needed no more."""
+        expires = dump({"expires_at": int(needed_until.timestamp()) + self._retention})
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=dump(key) | attributes | expires,
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _put(self, key: keys.Key, attributes: Item, seconds: int | None = None) -> None:
+        """Put over whatever is there; kept for ever unless `seconds` are given."""
+        expires = dump({"expires_at": int(clock.now().timestamp()) + seconds if seconds else None})
+        self._client.put_item(TableName=self._table, Item=dump(key) | attributes | expires)
+
+    def _update(
+        self,
+        key: keys.Key,
+        expression: str,
+        condition: str,
+        values: Item,
+        names: Mapping[str, str] | None = None,
+    ) -> Item:
+        """The item after the update. Lost if the condition does not hold."""
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=dump(key),
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=dump(values),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **({"ExpressionAttributeNames": names} if names else {}),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            raise Lost(error.response.get("Item")) from error
+        item: Item = answer["Attributes"]
+        return item

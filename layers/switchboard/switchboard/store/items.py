@@ -1,0 +1,250 @@
+"""What is stored, and how it becomes a DynamoDB item and back."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from pydantic import Field, TypeAdapter
+
+from switchboard import clock
+from switchboard.models.events import Failure, Usage
+from switchboard.models.messages import Frozen, InboundContent, Message, Status
+from switchboard.models.workflows import Step
+
+Item = dict[str, Any]
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+_STEPS = TypeAdapter(list[Step])
+
+
+def dump(values: Item) -> Item:
+    """Plain values as DynamoDB attributes; None is left out."""
+    return {name: _serialize(value) for name, value in values.items() if value is not None}
+
+
+def load(attributes: Item) -> Item:
+    return {name: _deserialize(value) for name, value in attributes.items()}
+
+
+class StatusRecord(Frozen):
+    """When a message reached a status, and what came with it.
+
+    `by` names the announcement that the write of this status honours: the webhook is sent for the queue
+    entry of that name, and for no other (notifying.py).
+    """
+
+    at: datetime
+    by: str
+    usage: Usage | None = None
+    failure: Failure | None = None
+
+    def dump(self) -> Item:
+        values: Item = {"at": clock.wire(self.at), "by": self.by}
+        if self.usage:
+            values |= {"price": str(self.usage.price), "currency": self.usage.currency}
+        if self.failure:
+            values |= {"code": self.failure.code, "provider_code": self.failure.provider_code}
+        return values
+
+    @classmethod
+    def load(cls, values: Item) -> Self:
+        return cls(
+            at=clock.from_wire(values["at"]),
+            by=values["by"],
+            usage=Usage(Decimal(values["price"]), values["currency"]) if "price" in values else None,
+            failure=Failure(int(values["code"]), values["provider_code"]) if "code" in values else None,
+        )
+
+
+class StepLink(Frozen):
+    """Ties a message to the dispatch step that it is sent for."""
+
+    dispatch_uuid: str
+    step: int
+    condition: Status | None
+    """None on the last step, which is content with `delivered`."""
+    deadline: datetime
+    task_token: str
+    queued_at: datetime
+    """When the task that the token is of was queued: of two, the newer is the one that waits."""
+
+    @property
+    def needs(self) -> Status:
+        return self.condition or Status.DELIVERED
+
+
+class MessageItem(Frozen):
+    message: Message
+    application_id: str | None
+    """None when the request was made with key and secret: then the account's webhooks are used."""
+    accepted_at: datetime
+    status: Status = Status.ACCEPTED
+    statuses: dict[Status, StatusRecord] = Field(default_factory=dict)
+    provider_id: str | None = None
+    attempts: int = 0
+    leased_until: int = 0
+    """Unix ms. Until then one worker, or an unanswered call, has the message."""
+    claimed_by: str | None = None
+    """The name of the newest claim, by which a worker knows its own."""
+    late_usage: Usage | None = None
+    """A price that came with a receipt that was no news otherwise."""
+    link: StepLink | None = None
+
+    @property
+    def uuid(self) -> str:
+        return self.message.message_uuid
+
+    @property
+    def usage(self) -> Usage | None:
+        stated = (record.usage for record in self.statuses.values() if record.usage)
+        return next(stated, self.late_usage)
+
+    def reached_at(self, status: Status) -> datetime:
+        """When a status was reached. Not before those below it, though providers' clocks differ and some
+        have no fractions of seconds."""
+        times = [record.at for one, record in self.statuses.items() if one.rank <= status.rank]
+        return max(times, default=self.accepted_at)
+
+    @property
+    def satisfied(self) -> bool:
+        """The message has done what its step asked of it."""
+        return (
+            self.link is not None and not self.status.is_failure and self.status.rank >= self.link.needs.rank
+        )
+
+    def dump(self) -> Item:
+        values: Item = {
+            "message": self.message.model_dump_json(exclude_defaults=True),
+            "application_id": self.application_id,
+            "accepted_at": clock.wire(self.accepted_at),
+            "status": self.status,
+            "rank": self.status.rank,
+            "statuses": {status: record.dump() for status, record in self.statuses.items()},
+            "attempts": self.attempts,
+            "leased_until": self.leased_until,
+            "claimed_by": self.claimed_by,
+        }
+        if self.link:
+            values |= {
+                "dispatch_uuid": self.link.dispatch_uuid,
+                "step": self.link.step,
+                "condition": self.link.condition,
+                "deadline": clock.wire(self.link.deadline),
+                "task_token": self.link.task_token,
+                "queued_at": clock.milliseconds(self.link.queued_at),
+            }
+        return dump(values)
+
+    @classmethod
+    def load(cls, item: Item) -> Self:
+        values = load(item)
+        link = None
+        if "dispatch_uuid" in values:
+            link = StepLink(
+                dispatch_uuid=values["dispatch_uuid"],
+                step=int(values["step"]),
+                condition=values.get("condition"),
+                deadline=clock.from_wire(values["deadline"]),
+                task_token=values["task_token"],
+                queued_at=clock.from_milliseconds(int(values["queued_at"])),
+            )
+        late_usage = Usage(Decimal(values["price"]), values["currency"]) if "price" in values else None
+        return cls(
+            message=Message.model_validate_json(values["message"]),
+            application_id=values.get("application_id"),
+            accepted_at=clock.from_wire(values["accepted_at"]),
+            status=values["status"],
+            statuses={
+                Status(status): StatusRecord.load(record) for status, record in values["statuses"].items()
+            },
+            provider_id=values.get("provider_id"),
+            attempts=int(values["attempts"]),
+            leased_until=int(values["leased_until"]),
+            claimed_by=values.get("claimed_by"),
+            late_usage=late_usage,
+            link=link,
+        )
+
+
+class DispatchItem(Frozen):
+    """A dispatch without its steps' contents, which are written once and read once a step."""
+
+    dispatch_uuid: str
+    application_id: str | None
+    accepted_at: datetime
+    waits: tuple[int, ...]
+    """Seconds of each step."""
+    step: int = -1
+    """The newest step that was begun; -1 before the first."""
+    began: dict[int, datetime] = Field(default_factory=dict)
+    """When each step was begun for the first time."""
+    satisfied: int | None = None
+    """A step whose condition was met after its time: no later step may begin any more."""
+    closed_by: str | None = None
+    report: dict[str, Any] | None = None
+
+    def dump(self) -> Item:
+        return dump(
+            {
+                "dispatch_uuid": self.dispatch_uuid,
+                "application_id": self.application_id,
+                "accepted_at": clock.wire(self.accepted_at),
+                "waits": list(self.waits),
+                "step": self.step,
+                "began": {},
+            }
+        )
+
+    @classmethod
+    def load(cls, item: Item) -> Self:
+        values = load(item)
+        return cls(
+            dispatch_uuid=values["dispatch_uuid"],
+            application_id=values.get("application_id"),
+            accepted_at=clock.from_wire(values["accepted_at"]),
+            waits=tuple(int(wait) for wait in values["waits"]),
+            step=int(values["step"]),
+            began={int(step): clock.from_wire(at) for step, at in values["began"].items()},
+            satisfied=int(values["satisfied"]) if "satisfied" in values else None,
+            closed_by=values.get("closed_by"),
+            report=json.loads(values["report"]) if "report" in values else None,
+        )
+
+
+def dump_steps(steps: list[Step]) -> Item:
+    return dump({"steps": _STEPS.dump_json(steps, exclude_defaults=True).decode()})
+
+
+def load_steps(item: Item) -> list[Step]:
+    return _STEPS.validate_json(load(item)["steps"])
+
+
+class InboundItem(Frozen):
+    """A message from a person. `by` is as in StatusRecord."""
+
+    message_uuid: str
+    application_id: str | None
+    channel: str
+    sender: str
+    recipient: str
+    at: datetime
+    content: InboundContent
+    by: str
+
+    def dump(self) -> Item:
+        return dump({"inbound": self.model_dump_json(exclude_defaults=True), "by": self.by})
+
+    @classmethod
+    def load(cls, item: Item) -> Self:
+        return cls.model_validate_json(load(item)["inbound"])
+
+
+class Sent(Frozen):
+    """A message in a Messenger conversation, to be found again by watermark or provider id."""
+
+    message_uuid: str
+    provider_id: str
+    at: datetime
+    """By the provider's clock where it told us, else the moment before our call."""

@@ -1,0 +1,68 @@
+"""Every key of the table, as templates. `{time}` is milliseconds, zero-padded so that keys sort by it.
+
+    item                      pk                                sk
+    message                   MESSAGE#{uuid}                    MESSAGE
+    dispatch                  DISPATCH#{uuid}                   DISPATCH
+    its steps' contents       DISPATCH#{uuid}                   STEPS
+    application               APPLICATIONS                      {application_id}
+    account settings          ACCOUNT                           SETTINGS
+    sender                    SENDER#{channel}#{sender}         SENDER
+    sent in a conversation    CONVERSATION#{page}#{person}      SENT#{time}#{uuid}
+    its watermarks            CONVERSATION#{page}#{person}      WATERMARKS
+    a receipt before its time CONVERSATION#{page}#{person}      EARLY#{provider_id}
+
+A busy deployment writes to as many partitions as it has messages; the few shared keys (applications,
+settings) are read, not written, on the hot path.
+"""
+
+Key = dict[str, str]
+
+
+def _key(pk: str, sk: str) -> Key:
+    return {"pk": pk, "sk": sk}
+
+
+def message(uuid: str) -> Key:
+    return _key(f"MESSAGE#{uuid}", "MESSAGE")
+
+
+def dispatch(uuid: str) -> Key:
+    return _key(f"DISPATCH#{uuid}", "DISPATCH")
+
+
+def steps(uuid: str) -> Key:
+    return _key(f"DISPATCH#{uuid}", "STEPS")
+
+
+APPLICATIONS = "APPLICATIONS"
+
+
+def application(application_id: str) -> Key:
+    return _key(APPLICATIONS, application_id)
+
+
+def account_settings() -> Key:
+    return _key("ACCOUNT", "SETTINGS")
+
+
+def sender(channel: str, identifier: str) -> Key:
+    return _key(f"SENDER#{channel}#{identifier}", "SENDER")
+
+
+def conversation(page: str, person: str) -> str:
+    return f"CONVERSATION#{page}#{person}"
+
+
+SENT = "SENT#"
+
+
+def sent(page: str, person: str, milliseconds: int, uuid: str) -> Key:
+    return _key(conversation(page, person), f"{SENT}{milliseconds:015d}#{uuid}")
+
+
+def early(page: str, person: str, provider_id: str) -> Key:
+    return _key(conversation(page, person), f"EARLY#{provider_id}")
+
+
+def watermarks(page: str, person: str) -> Key:
+    return _key(conversation(page, person), "WATERMARKS")

@@ -1,0 +1,293 @@
+"""Reads and writes of messages, dispatches, applications and the account.
+
+Every write that something else could race with is conditional, each clause is named, and a lost race is
+an answer and not an error.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from switchboard import clock
+from switchboard.models.applications import Application, Webhooks
+from switchboard.models.events import Usage
+from switchboard.models.messages import Status
+from switchboard.models.workflows import Step
+from switchboard.store import items, keys
+from switchboard.store.calls import Lost, Table
+from switchboard.store.items import (
+    DispatchItem,
+    InboundItem,
+    Item,
+    MessageItem,
+    StatusRecord,
+    dump,
+    load,
+)
+
+_LADDER = (Status.SUBMITTED, Status.DELIVERED, Status.READ)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What became of an attempt to claim a message for sending."""
+
+    outcome: Literal["claimed", "busy", "done", "unknown"]
+    """busy: another worker or an unanswered call has it; done: it went out; unknown: no such message."""
+    item: MessageItem | None = None
+
+
+def _application_attributes(application: Application) -> Item:
+    return dump({"application": application.model_dump_json()})
+
+
+def _application(item: Item) -> Application:
+    return Application.model_validate_json(load(item)["application"])
+
+
+class Store(Table):
+    # --- messages --------------------------------------------------------------------------------
+
+    def add_message(self, item: MessageItem) -> bool:
+        """False if a message of this uuid is there already."""
+        needed_until = item.link.deadline if item.link else item.accepted_at
+        return self._add(keys.message(item.uuid), item.dump(), needed_until)
+
+    def message(self, uuid: str, *, consistent: bool = False) -> MessageItem | InboundItem | None:
+        """Whatever message has this uuid, outbound or inbound."""
+        found = self._get(keys.message(uuid), consistent=consistent)
+        if found is None:
+            return None
+        return InboundItem.load(found) if "inbound" in found else MessageItem.load(found)
+
+    def claim(self, uuid: str, now: datetime, lease_seconds: int, by: str) -> Claim:
+        """Take a message for sending. Only one taker at a time, and only while it is not sent.
+
+        `by` is a fresh name. A claim that took effect but whose answer was lost is known by it.
+        """
+        moment = clock.milliseconds(now)
+        not_sent = "#rank = :accepted"
+        nobody_has_it = "leased_until < :now"
+        try:
+            item = self._update(
+                keys.message(uuid),
+                "SET leased_until = :until, claimed_by = :by ADD attempts :one",
+                f"{not_sent} AND {nobody_has_it}",
+                {
+                    ":accepted": 0,
+                    ":now": moment,
+                    ":until": moment + lease_seconds * 1000,
+                    ":by": by,
+                    ":one": 1,
+                },
+                {"#rank": "rank"},
+            )
+        except Lost as lost:
+            if lost.found is None or "inbound" in lost.found:
+                return Claim("unknown")
+            found = MessageItem.load(lost.found)
+            if found.claimed_by == by:
+                return Claim("claimed", found)
+            return Claim("busy" if found.status is Status.ACCEPTED else "done", found)
+        return Claim("claimed", MessageItem.load(item))
+
+    def release(self, uuid: str) -> None:
+        """Give a claim back: the provider did not take the message, another attempt may follow."""
+        self._update(keys.message(uuid), "SET leased_until = :zero", "attribute_exists(pk)", {":zero": 0})
+
+    def retoken(self, item: MessageItem) -> MessageItem:
+        """Point a step's message at the execution that waits for it now. Returns it as it is then.
+
+        A record of an older execution, redelivered late, does not take it back.
+        """
+        assert item.link
+        not_older = "queued_at <= :queued_at"
+        try:
+            found = self._update(
+                keys.message(item.uuid),
+                "SET task_token = :token, deadline = :deadline, queued_at = :queued_at",
+                not_older,
+                {
+                    ":token": item.link.task_token,
+                    ":deadline": clock.wire(item.link.deadline),
+                    ":queued_at": clock.milliseconds(item.link.queued_at),
+                },
+            )
+        except Lost as lost:
+            if lost.found is None:
+                raise
+            found = lost.found
+        return MessageItem.load(found)
+
+    def advance(
+        self, uuid: str, status: Status, record: StatusRecord, provider_id: str | None = None
+    ) -> tuple[MessageItem | None, bool]:
+        """Move a message forward. Returns the item as it is afterwards, and whether this call moved it.
+
+        A status implies those below it, which are recorded with it when they never came by themselves.
+        `rejected` and `undeliverable` end a message that was not delivered yet, and nothing follows them.
+        """
+        reached = (status,) if status.is_failure else _LADDER[: _LADDER.index(status) + 1]
+        names = {"#rank": "rank", "#status": "status"} | {f"#s{n}": s.value for n, s in enumerate(reached)}
+        values: Item = {
+            ":rank": status.rank,
+            ":status": status.value,
+            ":below": status.after,
+            ":record": record.dump(),
+            ":implied": StatusRecord(at=record.at, by=record.by).dump(),
+        }
+        sets = ["#rank = :rank", "#status = :status"]
+        for n, step in enumerate(reached):
+            if step is status:
+                sets.append(f"statuses.#s{n} = :record")
+            else:
+                sets.append(f"statuses.#s{n} = if_not_exists(statuses.#s{n}, :implied)")
+        if len(reached) == 1:
+            del values[":implied"]
+        if provider_id:
+            sets.append("provider_id = :provider_id")
+            values[":provider_id"] = provider_id
+        forward = "#rank < :below"
+        try:
+            item = self._update(
+                keys.message(uuid), "SET " + ", ".join(sets), f"{forward} AND attribute_exists(message)",
+                values, names,
+            )  # fmt: skip
+        except Lost as lost:
+            if lost.found is None or "message" not in lost.found:
+                return None, False
+            found = MessageItem.load(lost.found)
+            if record.usage and found.usage is None:
+                self._note_price(uuid, record.usage)
+            # Our own write, whose answer was lost on the way and which the AWS client then repeated?
+            return found, any(own.by == record.by for own in found.statuses.values())
+        return MessageItem.load(item), True
+
+    def _note_price(self, uuid: str, usage: Usage) -> None:
+        """The price came with a receipt that was no news otherwise (seen before delivered, say)."""
+        self._update(
+            keys.message(uuid),
+            "SET price = if_not_exists(price, :price), currency = if_not_exists(currency, :currency)",
+            "attribute_exists(pk)",
+            {":price": str(usage.price), ":currency": usage.currency},
+        )
+
+    # --- dispatches ------------------------------------------------------------------------------
+
+    def add_dispatch(self, item: DispatchItem, steps: list[Step]) -> None:
+        """The contents first: a dispatch that can be seen is whole."""
+        needed_until = item.accepted_at + timedelta(seconds=sum(item.waits))
+        self._add(keys.steps(item.dispatch_uuid), items.dump_steps(steps), needed_until)
+        self._add(keys.dispatch(item.dispatch_uuid), item.dump(), needed_until)
+
+    def dispatch(self, uuid: str) -> DispatchItem | None:
+        found = self._get(keys.dispatch(uuid), consistent=True)
+        return DispatchItem.load(found) if found else None
+
+    def steps(self, uuid: str) -> list[Step]:
+        found = self._get(keys.steps(uuid), consistent=True)
+        return items.load_steps(found) if found else []
+
+    def begin_step(self, uuid: str, step: int, at: datetime) -> DispatchItem | None:
+        """Begin a step, or find it begun. None if the dispatch is past it: the fence before every send."""
+        not_overtaken = "step <= :step"
+        not_satisfied = "attribute_not_exists(satisfied)"
+        open_ = "attribute_not_exists(closed_by)"
+        try:
+            item = self._update(
+                keys.dispatch(uuid),
+                "SET step = :step, began.#step = if_not_exists(began.#step, :at)",
+                f"{not_overtaken} AND {not_satisfied} AND {open_}",
+                {":step": step, ":at": clock.wire(at)},
+                {"#step": str(step)},
+            )
+        except Lost:
+            return None
+        return DispatchItem.load(item)
+
+    def satisfy(self, uuid: str, step: int) -> None:
+        """A step's condition was met after its time: let no later step begin."""
+        try:
+            self._update(
+                keys.dispatch(uuid),
+                "SET satisfied = :step",
+                "attribute_exists(pk) AND attribute_not_exists(closed_by)",
+                {":step": step},
+            )
+        except Lost:
+            return
+
+    def close(self, uuid: str, by: str, report: Mapping[str, Any]) -> DispatchItem | None:
+        """Give a dispatch its end. Returns it as it is afterwards, with the report that was first."""
+        first = "attribute_exists(pk) AND attribute_not_exists(closed_by)"
+        try:
+            item = self._update(
+                keys.dispatch(uuid),
+                "SET closed_by = :by, #status = :status, report = :report",
+                first,
+                {":by": by, ":status": report["status"], ":report": json.dumps(report)},
+                {"#status": "status"},
+            )
+        except Lost as lost:
+            return DispatchItem.load(lost.found) if lost.found else None
+        return DispatchItem.load(item)
+
+    # --- inbound ---------------------------------------------------------------------------------
+
+    def add_inbound(self, item: InboundItem) -> None:
+        """Kept if it is the first of its uuid; a repeat changes nothing."""
+        self._add(keys.message(item.message_uuid), item.dump(), item.at)
+
+    # --- senders, applications, account ----------------------------------------------------------
+
+    def sender_application(self, channel: str, identifier: str) -> str | None:
+        found = self._get(keys.sender(channel, identifier))
+        return str(load(found)["application_id"]) if found else None
+
+    def put_sender(self, channel: str, identifier: str, application_id: str) -> None:
+        self._put(keys.sender(channel, identifier), dump({"application_id": application_id}))
+
+    def put_application(self, application: Application) -> None:
+        self._put(keys.application(application.id), _application_attributes(application))
+
+    def replace_application(self, application: Application) -> bool:
+        """False if it is not there any more."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=dump(keys.application(application.id)) | _application_attributes(application),
+                ConditionExpression="attribute_exists(pk)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def application(self, application_id: str) -> Application | None:
+        found = self._get(keys.application(application_id), consistent=True)
+        return _application(found) if found else None
+
+    def applications(self) -> list[Application]:
+        """All of the account, oldest first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=dump({":pk": keys.APPLICATIONS}),
+        )
+        found = [_application(item) for page in pages for item in page["Items"]]
+        return sorted(found, key=lambda application: (application.created_at, application.id))
+
+    def delete_application(self, application_id: str) -> bool:
+        """False if there was none."""
+        answer = self._client.delete_item(
+            TableName=self._table, Key=dump(keys.application(application_id)), ReturnValues="ALL_OLD"
+        )
+        return bool(answer.get("Attributes"))
+
+    def account_webhooks(self) -> Webhooks:
+        found = self._get(keys.account_settings(), consistent=True)
+        return Webhooks.model_validate_json(load(found)["webhooks"]) if found else Webhooks()
+
+    def put_account_webhooks(self, webhooks: Webhooks) -> None:
+        self._put(keys.account_settings(), dump({"webhooks": webhooks.model_dump_json()}))

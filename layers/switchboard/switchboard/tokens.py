@@ -1,0 +1,67 @@
+"""Application tokens: RS256 JWTs signed with the application's private key.
+
+Claims: `application_id`, `iat` and `jti` are required. Without `exp` a token lives 15 minutes from `iat`;
+one that names a time further off than 24 hours ends there.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import jwt
+
+from switchboard.errors import BadToken
+
+DEFAULT_SECONDS = 15 * 60
+LONGEST_SECONDS = 24 * 3600
+LEEWAY_SECONDS = 30
+"""How far a client's clock may be ahead of ours."""
+
+_LONGEST_ID = 64
+_NO_CHECKS = {"verify_signature": False}
+_OURS = {f"verify_{claim}": False for claim in ("exp", "iat", "nbf", "aud", "iss", "sub", "jti")}
+
+
+def application_id(token: str) -> str:
+    """The application that a token claims to be of, unproven. BadToken if it is no such token."""
+    claims = _decode(token, None, ["RS256"], _NO_CHECKS)
+    claimed = claims.get("application_id")
+    if not isinstance(claimed, str) or not 0 < len(claimed) <= _LONGEST_ID:
+        raise BadToken
+    return claimed
+
+
+def check(token: str, public_key: str, now: datetime) -> None:
+    """BadToken unless the token was signed with the key's other half and is valid now."""
+    claims = _decode(token, public_key, ["RS256"], _OURS)
+    if str(jwt.get_unverified_header(token).get("typ")).upper() != "JWT":
+        raise BadToken
+    issued = _number(claims.get("iat"))
+    jti = claims.get("jti")
+    if issued is None or not isinstance(jti, str) or not jti:
+        raise BadToken
+    expires = issued + DEFAULT_SECONDS
+    if "exp" in claims:
+        named = _number(claims["exp"])
+        if named is None:
+            raise BadToken
+        expires = min(named, issued + LONGEST_SECONDS)
+    not_before = _number(claims.get("nbf", issued))
+    if not_before is None:
+        raise BadToken
+    moment = now.timestamp()
+    if max(issued, not_before) > moment + LEEWAY_SECONDS or moment >= expires:
+        raise BadToken
+
+
+def _decode(token: str, key: str | None, algorithms: list[str], options: dict[str, bool]) -> dict[str, Any]:
+    try:
+        return jwt.decode(token, key or "", algorithms=algorithms, options=options)  # type: ignore[arg-type]
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise BadToken from error
+
+
+def _number(value: object) -> float | None:
+    """A plain JSON number; booleans, strings and infinities are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e12:
+        return None
+    return float(value)

@@ -1,0 +1,89 @@
+"""Moves a message to its next status, and lets the client and the waiting dispatch know.
+
+Three things must happen, any of which may be cut off by a crash or come twice: the status is written,
+the client's webhook is queued, the dispatch's step is told. The order makes that safe without a write
+more than the status itself:
+
+1. The webhook is queued first, under a new name.
+2. The status is written with that name, if it is a step forward.
+3. Whoever delivers webhooks sends a queued one only if the written status bears its name.
+
+Die before 2 and the entry is void: the receipt's own repeat starts over. Die after 2 and the entry is
+already in the queue. A receipt that comes twice loses at 2, and its entry is void.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from switchboard import failures
+from switchboard.models.events import Failure, Usage
+from switchboard.models.messages import Status
+from switchboard.money import Money
+from switchboard.queues import BATCH, Queue, StatusNews
+from switchboard.store import MessageItem, StatusRecord, Store
+from switchboard.workflows import Workflows
+
+
+@dataclass(frozen=True)
+class Change:
+    """A status that a message is said to have reached."""
+
+    message_uuid: str
+    status: Status
+    at: datetime
+    usage: Usage | None = None
+    failure: Failure | None = None
+    provider_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Transitions:
+    store: Store
+    webhooks: Queue
+    workflows: Workflows
+    money: Money
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Apply changes in order. One that does not lead forward changes nothing."""
+        # In parts, so that no entry waits long for its write.
+        for start in range(0, len(changes), BATCH):
+            named = [(change, uuid4().hex) for change in changes[start : start + BATCH]]
+            self.webhooks.put(
+                *(
+                    StatusNews(message_uuid=change.message_uuid, status=change.status, by=name)
+                    for change, name in named
+                )
+            )
+            for change, name in named:
+                self._apply(change, name)
+
+    def _apply(self, change: Change, name: str) -> None:
+        usage = None
+        if change.usage and change.status is not Status.SUBMITTED:  # what is only on its way costs nothing
+            usage = self.money.convert(change.usage)
+        record = StatusRecord(at=change.at, by=name, usage=usage, failure=change.failure)
+        item, moved = self.store.advance(change.message_uuid, change.status, record, change.provider_id)
+        if item is None or item.link is None:
+            return
+        # A repeat tells the dispatch again, in case its first coming died here. Told twice is harmless.
+        reached = item.statuses.get(item.link.needs)
+        if item.status.is_failure or (reached is not None and (not moved or reached.by == name)):
+            self.tell(item)
+
+    def tell(self, item: MessageItem) -> None:
+        """Tell the waiting step how its message fared, if that is decided."""
+        link = item.link
+        if link is None:
+            return
+        if item.status.is_failure:
+            failure = item.statuses[item.status].failure or Failure(1330)
+            self.workflows.fail(link.task_token, item.status.value, failures.reason(failure.code))
+        elif item.satisfied and not self.workflows.succeed(link.task_token):
+            # Too late for its own step. No later one needs to begin any more.
+            self.store.satisfy(link.dispatch_uuid, link.step)
+
+
+def failed(message_uuid: str, status: Status, code: int, provider_code: str, at: datetime) -> Change:
+    return Change(message_uuid, status, at, failure=Failure(code, provider_code))

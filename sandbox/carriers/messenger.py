@@ -1,0 +1,178 @@
+"""Messenger: https://developers.facebook.com/docs/messenger-platform"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.responses import JSONResponse, Response
+
+from sandbox.carriers.callbacks import Webhook
+from sandbox.carriers.config import Config
+from sandbox.carriers.faults import Fault, Faulty, check
+from sandbox.carriers.handsets import Event
+from sandbox.carriers.meta import UNAVAILABLE, GraphError, webhook
+from sandbox.carriers.network import Carrier, Message, Network, digest
+
+APP_ID = 1517000000000001
+
+THROTTLED = GraphError(613, "(#613) Calls to this api have exceeded the rate limit.")
+REFUSED = GraphError(10, "(#10) This message is sent outside of allowed window.", subcode=2018278)
+NOT_AVAILABLE = GraphError(551, "(#551) This person isn't available right now.", subcode=1545041)
+
+
+class _Member(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class Payload(_Member):
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    attachment_id: str | None = None
+    is_reusable: bool = False
+    template_type: str | None = None
+
+
+class Attachment(_Member):
+    type: Literal["image", "audio", "video", "file", "template"]
+    payload: Payload
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Attachment":
+        if self.type == "template":
+            if self.payload.template_type is None:
+                raise ValueError("payload.template_type is required")
+        elif (self.payload.url is None) == (self.payload.attachment_id is None):
+            raise ValueError("payload must have either url or attachment_id")
+        return self
+
+
+class Content(_Member):
+    text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    attachment: Attachment | None = None
+    template: dict[str, Any] | None = None
+    metadata: Annotated[str, Field(max_length=1000)] | None = None
+    quick_replies: Annotated[list[dict[str, Any]], Field(max_length=13)] = []
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Content":
+        if sum(part is not None for part in (self.text, self.attachment, self.template)) != 1:
+            raise ValueError("must provide valid attachment or text, and not both")
+        return self
+
+
+class Recipient(_Member):
+    id: str = Field(min_length=1)
+
+
+class Send(_Member):
+    recipient: Recipient
+    message: Content
+    messaging_type: Literal["RESPONSE", "UPDATE", "MESSAGE_TAG", "UTILITY"] = "RESPONSE"
+    tag: Literal["HUMAN_AGENT"] | None = None
+    """The others were retired in 2020 and 2026."""
+
+    @model_validator(mode="after")
+    def _tagged(self) -> "Send":
+        if self.messaging_type == "MESSAGE_TAG" and self.tag is None:
+            raise ValueError("tag is required")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessengerMessage(Message):
+    """`sender` is the page id, `recipient` the page-scoped user id."""
+
+    content: Mapping[str, Any]
+
+
+class Messenger(Carrier[MessengerMessage]):
+    provider: ClassVar[str] = "messenger"
+    reports = (Event.ACCEPTED, Event.DELIVERED, Event.READ)
+    scrambled_reports = (Event.READ, Event.DELIVERED, Event.ACCEPTED)
+
+    def __init__(self, config: Config, network: Network) -> None:
+        self._config = config
+        self._network = network
+
+    async def send(self, sender: str, value: Mapping[str, Any], body: bytes) -> Response:
+        """POST /{page_id}/messages. GraphError if the body is wrong."""
+        try:
+            send = check(Send, value)
+        except Faulty as faulty:
+            raise _graph_error(faulty.faults[0]) from None
+        if not send.recipient.id.isdecimal():
+            raise GraphError(100, "(#100) No matching user found", subcode=2018001)
+        content = send.message.model_dump(include={"text", "attachment", "template"}, exclude_none=True)
+        message = MessengerMessage(
+            channel="messenger",
+            sender=sender,
+            recipient=send.recipient.id,
+            provider_id=_mid(),
+            echo_id=send.message.metadata,
+            digest=digest(body),
+            content=content,
+        )
+        return await self._network.exchange(self, [message])
+
+    def takes(self, message: MessengerMessage) -> bool:
+        """A failure is always an answer here: there is no receipt for one."""
+        return super().takes(message) and not message.handset.fails
+
+    def throttled(self) -> Response:
+        return THROTTLED.response()
+
+    def unavailable(self) -> Response:
+        return UNAVAILABLE.response()
+
+    def answer(self, messages: Sequence[MessengerMessage]) -> Response:
+        (message,) = messages
+        if message.handset.fails:
+            return NOT_AVAILABLE.response()
+        if not self.takes(message):
+            return REFUSED.response()
+        return JSONResponse({"recipient_id": message.recipient, "message_id": message.provider_id})
+
+    def receipt(self, message: MessengerMessage, event: Event, at: float) -> Webhook:
+        page, person, moment = message.sender, message.recipient, int(at * 1000)
+        if event is Event.ACCEPTED:
+            echo: dict[str, Any] = {"is_echo": True, "app_id": APP_ID, "mid": message.provider_id}
+            if message.echo_id is not None:
+                echo["metadata"] = message.echo_id
+            return self._webhook(page, page, person, moment, {"message": {**echo, **_shown(message.content)}})
+        if event is Event.DELIVERED:
+            delivery = {"mids": [message.provider_id], "watermark": moment}
+            return self._webhook(page, person, page, moment, {"delivery": delivery})
+        return self._webhook(page, person, page, moment, {"read": {"watermark": moment}})
+
+    def inbound(self, sender: str, recipient: str, text: str, at: float) -> Webhook:
+        """A person's text to one of our pages."""
+        message = {"mid": _mid(), "text": text}
+        return self._webhook(recipient, sender, recipient, int(at * 1000), {"message": message})
+
+    def _webhook(
+        self, page: str, sender: str, recipient: str, moment: int, news: Mapping[str, Any]
+    ) -> Webhook:
+        event = {"sender": {"id": sender}, "recipient": {"id": recipient}, "timestamp": moment, **news}
+        entry = {"id": page, "time": moment, "messaging": [event]}
+        return webhook(self.provider, {"object": "page", "entry": [entry]}, self._config)
+
+
+def _shown(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Content as an echo shows it: attachments are a list there."""
+    if "attachment" in content:
+        return {"attachments": [content["attachment"]]}
+    return dict(content)
+
+
+def _graph_error(fault: Fault) -> GraphError:
+    where = fault.dotted or "messaging"
+    if fault.missing:
+        return GraphError(100, f"(#100) The parameter {where} is required")
+    if fault.path[:1] == ("tag",):
+        return GraphError(100, "(#100) Invalid parameter")
+    return GraphError(100, f"(#100) Param {where}: {fault.reason}")
+
+
+def _mid() -> str:
+    return "m_" + secrets.token_urlsafe(60)

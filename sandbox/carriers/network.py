@@ -1,0 +1,205 @@
+"""What all carriers share: the road of a message from request to receipts, and the log of what was taken."""
+
+import asyncio
+import hashlib
+import time
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Generic, TypeVar
+
+from starlette.responses import Response
+
+from sandbox.carriers.callbacks import Callback, Callbacks
+from sandbox.carriers.handsets import AFTER, ANSWER_DELAY, EARLY, Event, Handset, handset, last4
+from sandbox.carriers.recent import Recent
+from sandbox.carriers.server import NoAnswer
+
+PATIENCE = 5.0
+"""Seconds that the next step of a message waits for a receipt to be taken, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message to one recipient, as its provider took it."""
+
+    channel: str
+    sender: str
+    recipient: str
+    provider_id: str
+    echo_id: str | None
+    """The caller's own id, which receipts repeat."""
+    digest: str
+    """Tells messages without an echo id apart."""
+    at: float = field(default_factory=time.time)
+
+    @property
+    def handset(self) -> Handset:
+        return handset(self.recipient)
+
+
+M = TypeVar("M", bound=Message)
+
+
+class Carrier(ABC, Generic[M]):
+    """One provider's wording of what happens to a message."""
+
+    provider: ClassVar[str]
+    reports: ClassVar[tuple[Event, ...]]
+    """What this provider reports, in natural order."""
+    scrambled_reports: ClassVar[tuple[Event, ...]]
+    """The same for handsets that get receipts out of order."""
+
+    def takes(self, message: M) -> bool:
+        """Whether the provider accepts a message (its answer may still be a list with refused ones)."""
+        return not message.handset.refused
+
+    def took(self, message: M) -> None:
+        """Called once for each message that was accepted."""
+
+    @abstractmethod
+    def throttled(self) -> Response: ...
+
+    @abstractmethod
+    def unavailable(self) -> Response: ...
+
+    @abstractmethod
+    def answer(self, messages: Sequence[M]) -> Response:
+        """The answer to a request; `takes` says which of its messages were accepted."""
+
+    @abstractmethod
+    def receipt(self, message: M, event: Event, at: float) -> Callback | None:
+        """The news of an event at a time (epoch seconds). None if the caller asked for none."""
+
+
+class Network:
+    """Runs messages through handsets. One per process; needs a running loop."""
+
+    def __init__(self, callbacks: Callbacks, pace: float = 1.0) -> None:
+        self.log = Log()
+        self._callbacks = callbacks
+        self._pace = pace
+        self._attempts: Recent[str, int] = Recent()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def exchange(self, carrier: Carrier[M], messages: Sequence[M]) -> Response:
+        """The answer to a valid request. Receipts follow in the background."""
+        attempts = [self._count(_key(carrier, message)) for message in messages]
+        for message, attempt in zip(messages, attempts, strict=True):
+            if attempt <= message.handset.throttled:
+                return carrier.throttled()
+            if attempt <= message.handset.unavailable:
+                return carrier.unavailable()
+
+        taken = [message for message in messages if carrier.takes(message)]
+        for message in taken:
+            self.log.add(carrier.provider, message)
+            carrier.took(message)
+            if message.echo_id is None:  # the same bytes again are a new message
+                self._attempts.pop(_key(carrier, message), None)
+
+        early = [message for message in taken if message.handset.early]
+        if early:
+            await asyncio.gather(*(self._report_in_order(carrier, message, EARLY) for message in early))
+            await asyncio.sleep(ANSWER_DELAY * self._pace)
+        for message in taken:
+            self._start(carrier, message)
+
+        answered = [
+            message
+            for message, attempt in zip(messages, attempts, strict=True)
+            if not (message.handset.loses_answer and attempt == 1)
+        ]
+        return carrier.answer(messages) if len(answered) == len(messages) else NoAnswer()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _count(self, key: str) -> int:
+        self._attempts[key] = self._attempts.get(key, 0) + 1
+        return self._attempts[key]
+
+    def _start(self, carrier: Carrier[M], message: M) -> None:
+        task = asyncio.create_task(self._report(carrier, message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _report(self, carrier: Carrier[M], message: M) -> None:
+        if message.handset.scrambled:
+            await self._report_scrambled(carrier, message)
+        elif message.handset.early:
+            await self._report_in_order(carrier, message, set(message.handset.events) - set(EARLY))
+        else:
+            await self._report_in_order(carrier, message, message.handset.events)
+
+    async def _report_in_order(self, carrier: Carrier[M], message: M, events: Collection[Event]) -> None:
+        for event in carrier.reports:
+            if event in events:
+                await _until(self._time(message, event))
+                await self._post(carrier, message, event)
+
+    async def _report_scrambled(self, carrier: Carrier[M], message: M) -> None:
+        order = carrier.scrambled_reports
+        await _until(max(self._time(message, event) for event in order))
+        for event in order:
+            await self._post(carrier, message, event, copies=2)
+
+    async def _post(self, carrier: Carrier[M], message: M, event: Event, copies: int = 1) -> None:
+        """Posts a receipt. It goes on in the background if it is not taken soon."""
+        callback = carrier.receipt(message, event, self._time(message, event))
+        if callback:
+            await asyncio.wait([self._callbacks.post(callback) for _ in range(copies)], timeout=PATIENCE)
+
+    def _time(self, message: M, event: Event) -> float:
+        return message.at + AFTER[event] * self._pace
+
+
+class Log:
+    """What the carriers took: the last `limit` messages, and how many from the start by provider."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._sends: deque[dict[str, Any]] = deque(maxlen=limit)
+        self._counts: Counter[str] = Counter()
+        self._last: Recent[tuple[str, str], str] = Recent(10_000)
+
+    def add(self, provider: str, message: Message) -> None:
+        self._counts[provider] += 1
+        self._sends.append(
+            {
+                "provider": provider,
+                "channel": message.channel,
+                "recipient_last4": last4(message.recipient),
+                "echo_id": message.echo_id,
+                "id": message.provider_id,
+                "at": datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds"),
+            }
+        )
+        self._last[_pair(message.sender, message.recipient)] = message.provider_id
+
+    def last_id(self, sender: str, recipient: str) -> str | None:
+        """The provider's id of the latest message from a sender to a recipient."""
+        return self._last.get(_pair(sender, recipient))
+
+    def as_json(self) -> dict[str, Any]:
+        return {"sends": list(self._sends), "counts": dict(self._counts)}
+
+
+def digest(body: bytes) -> str:
+    """Names a message that carries no id of its caller."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _key(carrier: Carrier[Any], message: Message) -> str:
+    return f"{carrier.provider} {message.echo_id or message.digest}"
+
+
+def _pair(sender: str, recipient: str) -> tuple[str, str]:
+    return sender.removeprefix("+"), recipient.removeprefix("+")
+
+
+async def _until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.time()))

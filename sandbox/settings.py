@@ -1,0 +1,66 @@
+"""What the environment says about a local stack."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class BadSettings(Exception):
+    """A variable that cannot be used; the text names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    port: int = 8080
+    api_key: str = "localkey"
+    api_secret: str = "localsecret"
+    folder: Path = PROJECT / ".local" / "8080"
+    """Where everything is kept that outlives a run."""
+    log_level: str = "WARNING"
+    """Of the stack, and of the functions in it."""
+    status_url: str = ""
+    """The account's webhooks, for requests with key and secret. Empty: the stack's own mailbox, and none."""
+    inbound_url: str = ""
+    hosts: frozenset[str] = frozenset()
+    """Names beside the loopback ones under which the API may be called."""
+    enforce_iam: bool = False
+    """Whether the functions are held to their roles, as on AWS."""
+    project: Path = PROJECT
+    """The folder with template.yaml."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises BadSettings."""
+
+    def value(name: str, default: str) -> str:
+        return environment.get(name, "").strip() or default
+
+    port = value("PORT", "8080")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise BadSettings(f"PORT is {port!r}, which is no port number")
+    level = value("LOG_LEVEL", "WARNING").upper()
+    if level not in LEVELS:
+        raise BadSettings(f"LOG_LEVEL is {level!r}; it can be {', '.join(LEVELS)}")
+    return Settings(
+        port=int(port),
+        api_key=value("SWITCHBOARD_API_KEY", "localkey"),
+        api_secret=value("SWITCHBOARD_API_SECRET", "localsecret"),
+        # By port, so that two stacks on two ports do not meet.
+        folder=PROJECT / value("SWITCHBOARD_STATE", f".local/{int(port)}"),
+        log_level=level,
+        status_url=value("SWITCHBOARD_STATUS_URL", ""),
+        inbound_url=value("SWITCHBOARD_INBOUND_URL", ""),
+        enforce_iam=value("SWITCHBOARD_ENFORCE_IAM", "") == "1",
+        hosts=frozenset(
+            name.strip().lower() for name in value("SWITCHBOARD_HOSTS", "").split(",") if name.strip()
+        ),
+    )

@@ -1,0 +1,272 @@
+"""What every adapter promises. A new one joins by its line in the registry."""
+
+import json
+import logging
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from switchboard.adapters import REGISTRY, adapter
+from switchboard.errors import (
+    BadSignature,
+    ConfigurationError,
+    InvalidRequest,
+    Rejected,
+    SwitchboardError,
+    Throttled,
+    Unanswered,
+    Unavailable,
+)
+from switchboard.failures import REASONS
+from switchboard.models.events import Hook, Receipt
+from switchboard.models.messages import Channel
+from tests.adapters.cases import FIXTURES, UUID, Failed, fixture, known
+
+pytestmark = pytest.mark.parametrize("provider", REGISTRY)
+
+Answer = Callable[[httpx.Request], httpx.Response]
+NOT_JSON = b"\xff\x00 not JSON at all"
+
+
+def send(provider: str, answer: Answer, **members: Any) -> str:
+    about = known(provider)
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        return adapter(provider).send(about.message, about.account(provider, **members), client)
+
+
+def answering(status: int, **members: Any) -> Answer:
+    return lambda request: httpx.Response(status, **members)
+
+
+def losing(error: type[httpx.TransportError]) -> Answer:
+    def lose(request: httpx.Request) -> httpx.Response:
+        raise error("lost", request=request)
+
+    return lose
+
+
+# --- what it is ------------------------------------------------------------------------------------
+
+
+def test_is_registered_under_its_own_name(provider: str) -> None:
+    assert adapter(provider).name == provider
+    assert adapter(provider) is adapter(provider)
+
+
+def test_channels_are_ours(provider: str) -> None:
+    assert adapter(provider).channels
+    assert adapter(provider).channels <= set(Channel)
+
+
+def test_codes_are_of_the_public_list(provider: str) -> None:
+    module = vars(import_module(REGISTRY[provider].partition(":")[0]))
+    tables = [table for table in module.values() if isinstance(table, dict) and table]
+    pairs = [entry for table in tables for entry in table.values() if isinstance(entry, tuple)]
+    for kind, code in pairs:
+        assert issubclass(kind, SwitchboardError)
+        assert code in REASONS
+
+
+def test_import_is_light(provider: str) -> None:
+    module = REGISTRY[provider].partition(":")[0]
+    check = f"import sys, {module}; sys.exit(any(name in sys.modules for name in ('botocore', 'boto3')))"
+    path = str(import_module("switchboard").__path__[0]).removesuffix("switchboard")
+    assert (
+        subprocess.run([sys.executable, "-c", check], env={"PYTHONPATH": path}, check=False).returncode == 0
+    )
+
+
+# --- sending ---------------------------------------------------------------------------------------
+
+
+def test_every_request_carries_our_id(provider: str) -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, content=fixture(provider, "accepted"))
+
+    assert send(provider, answer)
+    assert len(requests) == 1
+    assert UUID.encode() in requests[0].content
+
+
+MEANINGS: Mapping[str, tuple[Answer, Failed, int, float | None]] = {
+    "400": (answering(400), Rejected, 1020, None),
+    "401": (answering(401), ConfigurationError, 1370, None),
+    "403": (answering(403), ConfigurationError, 1370, None),
+    "429": (answering(429), Throttled, 1000, None),
+    "429 with a pause": (answering(429, headers={"Retry-After": "7"}), Throttled, 1000, 7),
+    "429 with a date": (
+        answering(429, headers={"Retry-After": "Wed, 25 Nov 2026 09:00:00 GMT"}),
+        Throttled,
+        1000,
+        None,
+    ),
+    "500": (answering(500, text="oops"), Unavailable, 1331, None),
+    "503 with a pause": (answering(503, headers={"Retry-After": "2.5"}), Unavailable, 1331, 2.5),
+    "error that is no object": (answering(500, json=["error"]), Unavailable, 1331, None),
+    "error of odd shape": (answering(500, json={"error": "x", "__type": 7}), Unavailable, 1331, None),
+    "200 that says nothing": (answering(200, text="<html>"), Unanswered, 1331, None),
+    "200 of odd shape": (answering(200, json={"messages": "x", "MessageId": None}), Unanswered, 1331, None),
+    "never connected": (losing(httpx.ConnectError), Unavailable, 1331, None),
+    "connecting took too long": (losing(httpx.ConnectTimeout), Unavailable, 1331, None),
+    "no answer": (losing(httpx.ReadTimeout), Unanswered, 1331, None),
+    "connection lost": (losing(httpx.RemoteProtocolError), Unanswered, 1331, None),
+}
+
+
+@pytest.mark.parametrize(("answer", "error", "code", "pause"), MEANINGS.values(), ids=list(MEANINGS))
+def test_outcomes(provider: str, answer: Answer, error: Failed, code: int, pause: float | None) -> None:
+    with pytest.raises(error) as caught:
+        send(provider, answer)
+    assert type(caught.value) is error
+    assert (caught.value.code, caught.value.retry_after) == (code, pause)
+
+
+# --- callbacks -------------------------------------------------------------------------------------
+
+
+def believes(provider: str, hook: Hook) -> bool:
+    try:
+        adapter(provider).verify(hook, known(provider).account(provider))
+    except BadSignature:
+        return False
+    return True
+
+
+def test_a_forged_callback_is_refused_before_it_is_read(provider: str) -> None:
+    about = known(provider)
+    for body in (NOT_JSON, b"", fixture(provider, about.batch)):
+        believed = [name for name, hook in about.forged(body).items() if believes(provider, hook)]
+        assert believed == []
+
+
+def test_a_true_callback_is_believed_whatever_it_holds(provider: str) -> None:
+    about = known(provider)
+    for body in (NOT_JSON, b"", fixture(provider, about.batch)):
+        assert believes(provider, about.signed(body))
+
+
+def test_an_empty_secret_proves_nothing(provider: str) -> None:
+    about = known(provider)
+    if about.secret is None:
+        pytest.skip("has no secret to check against")
+    for value in ("", " "):
+        account = about.account(provider, **{about.secret: value})
+        for hook in (Hook(b"{}"), Hook(b"{}", query={"token": value}), *about.forged(b"{}").values()):
+            with pytest.raises(ConfigurationError):
+                adapter(provider).verify(hook, account)
+
+
+def test_a_batch_yields_every_event(provider: str) -> None:
+    about = known(provider)
+    events = adapter(provider).events(about.signed(fixture(provider, about.batch)))
+    assert len(events) == about.events
+    assert all(event.raw for event in events)
+
+
+def test_an_unknown_status_survives(provider: str) -> None:
+    about = known(provider)
+    if not about.unknown:
+        pytest.skip("its events have no status words")
+    (event,) = adapter(provider).events(about.signed(json.dumps(about.unknown).encode()))
+    assert isinstance(event, Receipt)
+    assert event.status is None
+    assert event.failure is None
+    assert event.message_uuid == UUID
+    assert event.raw
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        NOT_JSON,
+        b"",
+        b"[]",
+        b'"text"',
+        b"null",
+        b'{"a": NaN}',
+        b"[" * 100_000,
+        b'{"a": 1' + b"0" * 5000 + b"}",
+    ],
+    ids=["bytes", "nothing", "list", "text", "null", "NaN", "deep", "huge number"],
+)
+def test_a_callback_that_is_no_json_object_is_no_silence(provider: str, body: bytes) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        adapter(provider).events(known(provider).signed(body))
+    assert [fault.name for fault in caught.value.faults] == ["body"]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["1795600000", "10" * 40, UUID, "text", "image", "\ud83d", 10**400, 1e308, -1, [], {}]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def callbacks(provider: str) -> list[bytes]:
+    """The fixtures that have events."""
+    bodies = [fixture(provider, path.stem) for path in sorted((FIXTURES / provider).iterdir())]
+    return [body for body in bodies if adapter(provider).events(known(provider).signed(body))]
+
+
+def places(value: object) -> list[tuple[Any, Any]]:
+    """Every (container, key) of a JSON value."""
+    keys: list[Any] = list(value) if isinstance(value, dict) else []
+    if isinstance(value, list):
+        keys = list(range(len(value)))
+    found = [(value, key) for key in keys]
+    for key in keys:
+        found += places(value[key])  # type: ignore[index]
+    return found
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_no_odd_value_in_a_callback_is_an_error(provider: str, data: st.DataObject) -> None:
+    payload = json.loads(data.draw(st.sampled_from(callbacks(provider))))
+    spots = places(payload)
+    for _ in range(data.draw(st.integers(1, 3))):
+        container, key = data.draw(st.sampled_from(spots))
+        container[key] = data.draw(JSON)
+    events = adapter(provider).events(known(provider).signed(json.dumps(payload).encode()))
+    for event in events:
+        json.dumps(event.raw, ensure_ascii=False).encode()  # can be stored and passed on
+
+
+# --- secrets ---------------------------------------------------------------------------------------
+
+
+def test_secrets_stay_out_of_logs_and_errors(provider: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    about = known(provider)
+    account = about.account(provider)
+    seen = [repr(account), str(account)]
+    for answer, *_ in MEANINGS.values():
+        with pytest.raises(SwitchboardError) as caught:
+            send(provider, answer)
+        seen += [repr(caught.value), str(caught.value), *traceback.format_exception(caught.value)]
+    for hook in about.forged(b"{}").values():
+        with pytest.raises(SwitchboardError) as caught:
+            adapter(provider).verify(hook, account)
+        seen += [repr(caught.value), *traceback.format_exception(caught.value)]
+    send(provider, answering(200, content=fixture(provider, "accepted")))
+    written = "\n".join([*seen, caplog.text])
+    assert adapter(provider).secrets
+    for name in adapter(provider).secrets:
+        assert account[name] not in written, name
+    assert about.message.recipient not in written

@@ -1,0 +1,55 @@
+"""The whole road once more with every function held to its role in the template."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from tests.e2e import bodies
+from tests.e2e.application import PATIENCE, Application
+from tests.e2e.bodies import CHANNELS, READS, step
+from tests.e2e.clients import vonage
+from tests.e2e.local_stack import LocalStack
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def strict_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    stack = LocalStack(tmp_path_factory.mktemp("strict"), SWITCHBOARD_ENFORCE_IAM="1")
+    stack.start()
+    yield stack
+    stack.stop()
+    assert "AccessDenied" not in stack.output
+
+
+def test_roles_allow_what_is_needed(
+    strict_stack: LocalStack, make_application: Callable[[LocalStack], Application]
+) -> None:
+    application = make_application(strict_stack)
+    mailbox = application.mailbox
+    sent = {channel: application.send(bodies.message(channel)) for channel in CHANNELS}
+    handled = [application.send(bodies.message("sms", digits)) for digits in ("0003", "0004", "0005", "0009")]
+    told_late = application.dispatch(step("whatsapp", "0001", 2, "read"), step("sms", "0100"))
+    failed = application.dispatch(step("messenger", "0003", 30), step("viber_service_msg", "0004"))
+
+    for channel, uuid in sent.items():
+        count = 3 if channel in READS else 2
+        mailbox.until_statuses(uuid, PATIENCE, count)
+        assert application.show(uuid)["status"] == ("read" if channel in READS else "delivered")
+    assert application.report(told_late)["status"] == "completed"
+    assert application.report(failed)["status"] == "error"
+    ends = {"rejected", "undeliverable", "delivered"}
+    for uuid in handled:
+        mailbox.until_statuses(uuid, PATIENCE, any_of=ends)
+
+    for channel in CHANNELS:
+        to = bodies.sender(channel)
+        message = {"channel": channel, "from": "447700900321", "text": channel}
+        message["to"] = to.get("number") or to["id"]
+        assert httpx.post(f"{strict_stack.url}/sandbox/inbound", json=message).status_code == 202
+    mailbox.until(lambda: len(mailbox.bodies("inbound")) == len(CHANNELS), PATIENCE)
+
+    api = vonage(strict_stack).application
+    assert application.id in {each.id for each in api.list_applications()[0]}
+    api.delete_application(application.id)

@@ -1,0 +1,120 @@
+"""/v2/applications, as the clients use it."""
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from switchboard.applications import key_pair
+from tests.support import payloads
+from tests.support.cloud import Cloud
+
+WEBHOOKS = {
+    "messages": {
+        "webhooks": {
+            "inbound_url": {"address": "https://client.example/in", "http_method": "POST"},
+            "status_url": {"address": "https://client.example/st", "http_method": "POST"},
+        }
+    }
+}
+
+
+def call(cloud: Cloud, method: str, path: str = "", body: Any = None, **query: str) -> tuple[int, Any]:
+    return cloud.http("applications", method, f"/v2/applications{path}", body, payloads.basic(), query)
+
+
+def test_life_of_an_application(cloud: Cloud) -> None:
+    body = {"name": "one", "capabilities": WEBHOOKS | {"vbc": {}}, "privacy": {"improve_ai": False}}
+    status, made = call(cloud, "POST", "", body)
+    assert status == 201
+    private_key = made["keys"].pop("private_key")
+    assert private_key.startswith("-----BEGIN PRIVATE KEY-----")
+    assert load_pem_private_key(private_key.encode(), None)
+    assert made == body | {"id": made["id"], "keys": {"public_key": made["keys"]["public_key"]}}
+
+    path = f"/{made['id']}"
+    assert call(cloud, "GET", path) == (200, made)  # and no private key any more
+
+    status, changed = call(cloud, "PUT", path, {"name": "two"})
+    assert status == 200
+    assert changed == made | {"name": "two", "capabilities": {}, "privacy": {"improve_ai": True}}
+
+    _, own_key = key_pair()
+    status, changed = call(cloud, "PUT", path, {"name": "two", "keys": {"public_key": own_key}})
+    assert (status, changed["keys"]) == (200, {"public_key": own_key})
+
+    assert call(cloud, "DELETE", path) == (204, "")
+    for method, content in (("GET", None), ("PUT", {"name": "x"}), ("DELETE", None)):
+        assert call(cloud, method, path, content)[0] == 404
+
+
+def test_own_public_key(cloud: Cloud) -> None:
+    private_key, public_key = key_pair()
+    status, made = call(cloud, "POST", "", {"name": "own", "keys": {"public_key": public_key}})
+    assert (status, made["keys"]) == (201, {"public_key": public_key})
+    made["keys"]["private_key"] = private_key
+    sent, _ = cloud.http("send", "POST", "/v0.1/messages", payloads.text("sms"), payloads.bearer(made))
+    assert sent == 202
+
+
+def test_list_in_pages(cloud: Cloud) -> None:
+    _, public_key = key_pair()
+    for number in range(5):
+        call(cloud, "POST", "/", {"name": f"app {number}", "keys": {"public_key": public_key}})
+    seen = []
+    for page in ("1", "2", "3"):
+        status, answer = call(cloud, "GET", "", page=page, page_size="2")
+        assert (status, answer["total_items"], answer["total_pages"]) == (200, 5, 3)
+        assert answer["_links"]["self"]["href"].endswith(f"page={page}&page_size=2")
+        assert ("next" in answer["_links"], "prev" in answer["_links"]) == (page != "3", page != "1")
+        seen += [application["name"] for application in answer["_embedded"]["applications"]]
+    assert seen == [f"app {number}" for number in range(5)]
+    assert call(cloud, "GET", "", index="3", page_size="2")[1]["page"] == 3  # as the old CLI asks
+    assert call(cloud, "GET")[1]["page_size"] == 10
+    assert call(cloud, "GET", "", page="9")[1]["_embedded"] == {"applications": []}
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "nothing": ({}, "name"),
+    "not an object": ([], "body"),
+    "empty name": ({"name": ""}, "name"),
+    "webhook method": (
+        {
+            "name": "x",
+            "capabilities": {
+                "messages": {
+                    "webhooks": {"status_url": {"address": "https://a.example", "http_method": "GET"}}
+                }
+            },
+        },
+        "capabilities.messages.webhooks.status_url.http_method",
+    ),
+    "webhook address": (
+        {
+            "name": "x",
+            "capabilities": {"messages": {"webhooks": {"inbound_url": {"address": "nowhere"}}}},
+        },
+        "capabilities.messages.webhooks.inbound_url.address",
+    ),
+    "key": ({"name": "x", "keys": {"public_key": "-----BEGIN"}}, "keys.public_key"),
+}
+
+
+@pytest.mark.parametrize(("body", "name"), REFUSED.values(), ids=REFUSED)
+def test_refused(cloud: Cloud, body: Any, name: str) -> None:
+    status, answer = call(cloud, "POST", "", body)
+    assert (status, answer["title"]) == (400, "Bad Request")
+    assert [fault["name"] for fault in answer["invalid_parameters"]] == [name]
+
+
+@pytest.mark.parametrize("size", ["0", "101", "x"])
+def test_page_size_refused(cloud: Cloud, size: str) -> None:
+    status, answer = call(cloud, "GET", "", page_size=size)
+    assert status == 400
+    assert answer["invalid_parameters"] == [{"name": "page_size", "reason": "must be between 1 and 100"}]
+
+
+def test_only_with_key_and_secret(cloud: Cloud) -> None:
+    made = payloads.application(cloud)
+    for headers in ({}, payloads.basic(secret="x"), made["bearer"]):
+        assert cloud.http("applications", "GET", "/v2/applications", headers=headers)[0] == 401

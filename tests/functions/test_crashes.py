@@ -1,0 +1,243 @@
+"""A process that dies at any AWS call, before it or after it took effect: nothing is lost or doubled.
+
+Each case makes its move once whole, to count the calls, and then once for every call and both ways of
+dying. Afterwards what would come by itself comes: the queue hands records out again, the provider
+repeats its callback.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+from botocore.client import BaseClient
+
+from switchboard import delivering, notifying
+from tests.functions.flows import Flow
+from tests.functions.test_callbacks import FROM_PERSON, later, messenger
+from tests.support import payloads
+
+When = Literal["before", "after"]
+
+
+class Died(BaseException):
+    """The process is gone. No handler of ours can catch it."""
+
+
+class Reaper:
+    """Counts the AWS calls made inside `with`, and dies at one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls = 0
+        self.at: int | None = None
+        self.when: When = "before"
+        self._watching = False
+        call = BaseClient._make_api_call
+
+        def make_call(client: Any, operation: str, parameters: Any) -> Any:
+            if not self._watching:
+                return call(client, operation, parameters)
+            number, self.calls = self.calls, self.calls + 1
+            if number == self.at and self.when == "before":
+                raise Died
+            result = call(client, operation, parameters)
+            if number == self.at:
+                raise Died
+            return result
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", make_call)
+
+    def run(self, move: Callable[[], object], at: int | None, when: When) -> bool:
+        """Make a move and die in it. Returns whether the process died."""
+        self.calls, self.at, self.when, self._watching = 0, at, when, True
+        try:
+            move()
+        except Died:
+            return True
+        finally:
+            self._watching = False
+        return False
+
+
+@pytest.fixture
+def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
+    monkeypatch.setattr(delivering, "LEASE_SECONDS", 0)
+    monkeypatch.setattr(notifying, "FIRST_PAUSE", 0)
+    return Reaper(monkeypatch)
+
+
+def every_death(
+    reaper: Reaper, prepare: Callable[[], Any], move: Callable[[Any], object], after: Callable[[Any], None]
+) -> int:
+    """Returns how many deaths were tried."""
+    first = prepare()
+    reaper.run(lambda: move(first), None, "before")
+    calls = reaper.calls
+    after(first)
+    for number in range(calls):
+        for when in ("before", "after"):
+            subject = prepare()
+            reaper.run(lambda subject=subject: move(subject), number, when)  # type: ignore[misc]
+            after(subject)
+    return calls * 2
+
+
+def test_receipt(flow: Flow, reaper: Reaper) -> None:
+    def prepare() -> str:
+        uuid = flow.send(payloads.text("sms"))
+        flow.drain()
+        return uuid
+
+    def after(uuid: str) -> None:
+        flow.receipt(uuid)  # SNS tries again what was not taken
+        flow.drain()
+        assert flow.statuses(uuid) == ["submitted", "delivered"]
+
+    assert every_death(reaper, prepare, flow.receipt, after) >= 4
+
+
+def test_messenger_receipt(flow: Flow, reaper: Reaper) -> None:
+    def prepare() -> tuple[str, int]:
+        uuid = flow.send(payloads.text("messenger"))
+        flow.drain()
+        return uuid, later(0)
+
+    def move(subject: tuple[str, int]) -> None:
+        messenger(flow, FROM_PERSON | {"read": {"watermark": subject[1]}})
+
+    def after(subject: tuple[str, int]) -> None:
+        move(subject)
+        flow.drain()
+        assert flow.statuses(subject[0]) == ["submitted", "delivered", "read"]
+
+    assert every_death(reaper, prepare, move, after) >= 10
+
+
+def test_inbound(flow: Flow, reaper: Reaper) -> None:
+    numbers = iter(range(1000))
+
+    def prepare() -> dict[str, Any]:
+        text = f"hello {next(numbers)}"
+        return payloads.sns(
+            {
+                "originationNumber": "+447700900100",
+                "destinationNumber": "+15550001111",
+                "messageBody": text,
+                "inboundMessageId": text,
+            }
+        )
+
+    def move(event: dict[str, Any]) -> None:
+        flow.cloud.call("inbound", event)
+
+    def after(event: dict[str, Any]) -> None:
+        before = len(flow.world.webhooks)
+        move(event)
+        flow.drain()
+        assert len(flow.world.webhooks) == before + 1
+
+    assert every_death(reaper, prepare, move, after) >= 6
+
+
+def test_deliver(flow: Flow, reaper: Reaper) -> None:
+    handed: list[int] = []
+
+    def prepare() -> str:
+        handed.append(len(flow.world.sent))
+        return flow.send(payloads.text("sms"))
+
+    def move(uuid: str) -> None:
+        [record] = flow.cloud.received("OutboundQueue")
+        flow.cloud.call("deliver", {"Records": [record]})
+
+    def after(uuid: str) -> None:
+        flow.drain()
+        assert flow.statuses(uuid) == ["submitted"]
+        # Twice only if it died between the provider's acceptance and our record of it.
+        assert len(flow.world.sent) - handed[-1] in (1, 2)
+
+    deaths = every_death(reaper, prepare, move, after)
+    assert deaths >= 6
+    assert len(flow.world.sent) < 2 * len(handed)
+
+
+def test_deliver_on_messenger(flow: Flow, reaper: Reaper) -> None:
+    """Its receipts find a message only by what was noted of the conversation."""
+
+    def prepare() -> str:
+        return flow.send(payloads.text("messenger"))
+
+    def move(uuid: str) -> None:
+        [record] = flow.cloud.received("OutboundQueue")
+        flow.cloud.call("deliver", {"Records": [record]})
+
+    def after(uuid: str) -> None:
+        flow.drain()
+        messenger(flow, FROM_PERSON | {"read": {"watermark": later(0)}})
+        flow.drain()
+        assert flow.statuses(uuid) == ["submitted", "delivered", "read"]
+
+    assert every_death(reaper, prepare, move, after) >= 12
+
+
+def test_notify(flow: Flow, reaper: Reaper) -> None:
+    def prepare() -> str:
+        uuid = flow.send(payloads.text("sms"))
+        flow.cloud.deliver()
+        return uuid
+
+    def move(uuid: str) -> None:
+        flow.cloud.call("notify", {"Records": flow.cloud.received("WebhooksQueue")})
+
+    def after(uuid: str) -> None:
+        flow.drain()
+        assert set(flow.statuses(uuid)) == {"submitted"}
+
+    assert every_death(reaper, prepare, move, after) >= 4
+
+
+def test_send(flow: Flow, reaper: Reaper) -> None:
+    """No 202, no promise; but what was promised arrives."""
+    numbers = iter(range(1000))
+    answers: dict[str, str] = {}
+
+    def prepare() -> str:
+        return f"text {next(numbers)}"
+
+    def move(text: str) -> None:
+        answers[text] = flow.send(payloads.text("sms", text))
+
+    def after(text: str) -> None:
+        flow.drain()
+        if text in answers:
+            assert flow.statuses(answers[text]) == ["submitted"]
+
+    assert every_death(reaper, prepare, move, after) >= 4
+    assert len(answers) < 4  # it died in nearly all of them
+
+
+def test_report(flow: Flow, reaper: Reaper) -> None:
+    Subject = tuple[str, list[dict[str, Any]]]
+
+    def prepare() -> Subject:
+        uuid = flow.dispatch(payloads.step("sms"))
+        links = {"workflow": {"dispatch_uuid": uuid, "href": f"/workflows/{uuid}"}}
+        flow.until(lambda: flow.heard(_links=links))
+        flow.receipt(flow.heard(_links=links)[0]["message_uuid"])
+        while True:  # the state machine asks for the report; whatever else is there goes out
+            records = flow.cloud.received("WebhooksQueue")
+            report = [record for record in records if "report" in record["body"]]
+            if report:
+                return uuid, report
+            flow.cloud.call("notify", {"Records": records})
+
+    def move(subject: Subject) -> None:
+        flow.cloud.call("notify", {"Records": subject[1]})
+
+    def after(subject: Subject) -> None:
+        flow.drain()
+        reports = flow.heard(dispatch_uuid=subject[0])
+        assert reports
+        assert all(report == reports[0] for report in reports)  # tried again, it is the same one
+        assert reports[0]["status"] == "completed"
+
+    assert every_death(reaper, prepare, move, after) >= 6

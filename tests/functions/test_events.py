@@ -1,0 +1,79 @@
+"""Every trigger in the template has its event in events/, and every function takes its own."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functions.flows import Flow
+from tests.support.template import ROOT, template
+
+EVENTS = ROOT / "events"
+
+EXPECTED: dict[str, Any] = {
+    "send/send": 202,
+    "send/show": 404,
+    "send/send-event": {"message_uuid": "5c1a7b0e-93d4-4c0f-8a7e-2f6b1d3c4e5f"},
+    "dispatch/start": 202,
+    "dispatch/start-event": {"dispatch_uuid": "9e4f2d61-0b7a-4c53-a1d8-3e5c7f9b2a10"},
+    "dispatch/lost": {},
+    "applications/create": 201,
+    "applications/list": 200,
+    "applications/get": 404,
+    "applications/update": 404,
+    "applications/delete": 404,
+    "applications/account-settings": 200,
+    "deliver/outbound": {"batchItemFailures": []},
+    "notify/webhooks": {"batchItemFailures": []},
+    "status/callback": 200,
+    "status/handshake": 200,
+    "status/sms": {},
+    "inbound/callback": 200,
+    "inbound/handshake": 200,
+    "inbound/sms": {},
+}
+
+
+def triggers() -> set[str]:
+    """`function/trigger` of the template, in the names of the files; a second path of one is the same."""
+    found = set()
+    for name, resource in template()["Resources"].items():
+        for event in resource.get("Properties", {}).get("Events", {}):
+            if not event.endswith("Slash"):
+                kebab = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", event).lower()
+                found.add(f"{name.removesuffix('Function').lower()}/{kebab}")
+    return found
+
+
+def test_one_event_for_each_trigger() -> None:
+    files = {str(path.relative_to(EVENTS).with_suffix("")) for path in EVENTS.rglob("*.json")}
+    assert files == triggers() == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_function_takes_its_event(flow: Flow, name: str) -> None:
+    event = json.loads((EVENTS / f"{name}.json").read_text())
+    answer = flow.cloud.call(Path(name).parts[0], event)
+    expected = EXPECTED[name]
+    assert (answer["statusCode"] if isinstance(expected, int) else answer) == expected
+
+
+@pytest.mark.parametrize("name", ["inbound/callback", "inbound/sms"])
+def test_what_people_write_arrives(flow: Flow, name: str) -> None:
+    flow.cloud.call("inbound", json.loads((EVENTS / f"{name}.json").read_text()))
+    flow.drain()
+    [heard] = flow.world.webhooks
+    assert heard["message"]["content"]["text"] == "When does it arrive?"
+
+
+def test_a_message_by_event_is_sent_once(flow: Flow) -> None:
+    """EventBridge delivers at least once."""
+    event = json.loads((EVENTS / "send" / "send-event.json").read_text())
+    event["detail"]["application_id"] = flow.app["id"]
+    for _ in range(2):
+        uuid = flow.cloud.call("send", event)["message_uuid"]
+    flow.drain()
+    assert flow.statuses(uuid) == ["submitted"]
+    assert len(flow.world.sent) == 1

@@ -1,0 +1,239 @@
+"""The deployed system in one process: moto for AWS, the real handlers, the shipped state machine.
+
+Nothing moves by itself but the state machine. `pump` does what the event source mappings do: it hands
+waiting queue messages to the functions as real SQS records, deletes what they took and leaves the rest.
+"""
+
+import importlib.util
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import httpx
+
+from tests.support.template import ROOT, state_machine, template
+
+API_KEY, API_SECRET = "localkey", "localsecret"
+ACCOUNTS: dict[str, dict[str, Any]] = {
+    "aws": {"configuration_set": "cs", "access_key_id": "AK", "secret_access_key": "SK"},
+    "whatsapp_cloud": {"access_token": "wa-token", "app_secret": "wa-secret", "verify_token": "wa-verify"},
+    "messenger": {"access_token": "fb-token", "app_secret": "fb-secret", "verify_token": "fb-verify"},
+    "infobip": {"base_url": "https://ib.example", "api_key": "ib-key", "callback_token": "ib-token"},
+}
+CONTEXT = SimpleNamespace(
+    function_name="f",
+    function_version="$LATEST",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:f",
+    aws_request_id="r",
+)
+
+
+@dataclass
+class World:
+    """The far ends: what providers and the client's receiver got, and what they answer."""
+
+    provider: Callable[[httpx.Request], httpx.Response]
+    client: Callable[[httpx.Request], httpx.Response] = lambda request: httpx.Response(200)
+    sent: list[httpx.Request] = field(default_factory=list)
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host == "client.example":
+            reply = self.client(request)
+            if reply.is_success:
+                self.webhooks.append(json.loads(request.content))
+            return reply
+        self.sent.append(request)
+        return self.provider(request)
+
+
+class Cloud:
+    """Call within moto's mock_aws."""
+
+    def __init__(self, world: World, monkeypatch: Any) -> None:
+        self.world = world
+        resources = template()["Resources"]
+        self.dynamodb = boto3.client("dynamodb")
+        table = {
+            name: value
+            for name, value in resources["Table"]["Properties"].items()
+            if name in ("BillingMode", "AttributeDefinitions", "KeySchema")
+        }
+        self.dynamodb.create_table(TableName="table", **table)
+        self.sqs = boto3.client("sqs")
+        # Names of its own: an execution that another test left behind goes on sending to its old ones.
+        suffix = uuid4().hex[:8]
+        self.queues = {
+            name: self.sqs.create_queue(QueueName=f"{name}-{suffix}", Attributes={"VisibilityTimeout": "0"})[
+                "QueueUrl"
+            ]
+            for name in ("OutboundQueue", "WebhooksQueue")
+        }
+        self.secrets = boto3.client("secretsmanager")
+        self.secrets.create_secret(
+            Name="account", SecretString=json.dumps({"api_key": API_KEY, "api_secret": API_SECRET})
+        )
+        for provider, settings in ACCOUNTS.items():
+            self.secrets.create_secret(
+                Name=f"sb/accounts/{provider}/default", SecretString=json.dumps(settings)
+            )
+        self.s3 = boto3.client("s3")
+        self.s3.create_bucket(Bucket="media")
+        self.states = boto3.client("stepfunctions")
+        self.machine = self.states.create_state_machine(
+            name="dispatch",
+            definition=json.dumps(
+                state_machine(
+                    OutboundQueueUrl=self.queues["OutboundQueue"],
+                    WebhooksQueueUrl=self.queues["WebhooksQueue"],
+                )
+            ),
+            roleArn="arn:aws:iam::123456789012:role/r",
+        )["stateMachineArn"]
+        environment = {
+            "TABLE_NAME": "table",
+            "OUTBOUND_QUEUE_URL": self.queues["OutboundQueue"],
+            "WEBHOOKS_QUEUE_URL": self.queues["WebhooksQueue"],
+            "ACCOUNT_SECRET": "account",
+            "PROVIDER_SECRETS": "sb/accounts",
+            "STATE_MACHINE_ARN": self.machine,
+            "PUBLIC_URL": "https://sb.example",
+            "MEDIA_BUCKET": "media",
+            "EXCHANGE_RATES": "USD=0.5",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        transport = httpx.MockTransport(world)
+        monkeypatch.setattr(
+            "switchboard.services.httpx.Client", lambda **kwargs: _client(transport, **kwargs)
+        )
+        self.functions = {path.name: _load(path.name) for path in (ROOT / "functions").iterdir()}
+
+    def call(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = self.functions[function].handler(event, CONTEXT)
+        return result
+
+    def http(
+        self,
+        function: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        query: dict[str, str] | None = None,
+    ) -> tuple[int, Any]:
+        """A request as the HTTP API hands it over (payload 2.0). Returns status and decoded body."""
+        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        event = {
+            "version": "2.0",
+            "routeKey": f"{method} {path}",
+            "rawPath": path,
+            "rawQueryString": "",
+            "headers": {name.lower(): value for name, value in (headers or {}).items()},
+            "queryStringParameters": query or {},
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "api",
+                "http": {"method": method, "path": path, "sourceIp": "127.0.0.1", "protocol": "HTTP/1.1"},
+                "requestId": "r",
+                "stage": "$default",
+            },
+            "body": text,
+            "isBase64Encoded": False,
+        }
+        answer = self.call(function, event)
+        content = answer.get("body") or ""
+        try:
+            return answer["statusCode"], json.loads(content)
+        except ValueError:
+            return answer["statusCode"], content
+
+    def received(self, queue: str) -> list[dict[str, Any]]:
+        """What waits in a queue, as the records of a function's event."""
+        found: list[dict[str, Any]] = []
+        answer = self.sqs.receive_message(
+            QueueUrl=self.queues[queue], MaxNumberOfMessages=10, AttributeNames=["All"]
+        )
+        for message in answer.get("Messages", []):
+            found.append(
+                {
+                    "messageId": message["MessageId"],
+                    "receiptHandle": message["ReceiptHandle"],
+                    "body": message["Body"],
+                    "attributes": message["Attributes"],
+                    "messageAttributes": {},
+                    "md5OfBody": message["MD5OfBody"],
+                    "eventSource": "aws:sqs",
+                    "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}",
+                    "awsRegion": "us-east-1",
+                }
+            )
+        return found
+
+    def waiting(self, queue: str) -> int:
+        """How many messages a queue holds, those put off included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=self.queues[queue], AttributeNames=names)
+        return sum(int(count) for count in found["Attributes"].values())
+
+    def handle(self, queue: str, function: str) -> int:
+        """One batch of a queue through its function. Returns how many records it took."""
+        return self._hand(self.received(queue), queue, function)
+
+    def _hand(self, records: list[dict[str, Any]], queue: str, function: str) -> int:
+        if not records:
+            return 0
+        failures = self.call(function, {"Records": records})["batchItemFailures"]
+        failed = {failure["itemIdentifier"] for failure in failures}
+        for record in records:
+            if record["messageId"] not in failed:
+                self.sqs.delete_message(QueueUrl=self.queues[queue], ReceiptHandle=record["receiptHandle"])
+        return len(records) - len(failed)
+
+    def deliver(self) -> int:
+        return self.handle("OutboundQueue", "deliver")
+
+    def notify(self) -> int:
+        return self.handle("WebhooksQueue", "notify")
+
+    def drain(self) -> None:
+        """Let queues run until they show nothing any more; what is put off for a second stays."""
+        for _ in range(1000):
+            waiting = {queue: self.received(queue) for queue in self.queues}
+            if not any(waiting.values()):
+                return
+            for queue, function in (("OutboundQueue", "deliver"), ("WebhooksQueue", "notify")):
+                self._hand(waiting[queue], queue, function)
+        raise AssertionError("the queues do not come to rest")
+
+    def pump(self, until: Callable[[], bool], seconds: float = 10) -> None:
+        """Let queues run until something is so; AssertionError after `seconds`."""
+        end = time.monotonic() + seconds
+        while not until():
+            if not (self.deliver() + self.notify()):
+                time.sleep(0.02)
+            assert time.monotonic() < end, "it did not come to that in time"
+
+
+def _client(transport: httpx.MockTransport, **kwargs: Any) -> httpx.Client:
+    kwargs.pop("limits", None)
+    return _REAL_CLIENT(transport=transport, **kwargs)
+
+
+_REAL_CLIENT = httpx.Client
+
+
+def _load(function: str) -> ModuleType:
+    """A function's module, fresh: its settings are read at import."""
+    path = ROOT / "functions" / function / "app.py"
+    spec = importlib.util.spec_from_file_location(f"functions_{function}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,39 @@
+"""Reads the shipped template.yaml, so that tests stand on what is deployed."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags, kept as {"Fn::Tag": value}."""
+
+
+def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _tag)
+
+
+def template() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)
+    return loaded
+
+
+def state_machine(**substitutions: str) -> dict[str, Any]:
+    text = (ROOT / "statemachines" / "dispatch.asl.yaml").read_text()
+    for name, value in substitutions.items():
+        text = text.replace(f"${{{name}}}", value)
+    definition: dict[str, Any] = yaml.safe_load(text)
+    return definition
