@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from switchboard.models.messages import Status
 from tests.support import payloads
 from tests.support.cloud import Cloud
 
@@ -37,7 +38,10 @@ class Flow:
         ]
 
     def statuses(self, uuid: str) -> list[str]:
-        return [hook["status"] for hook in self.heard(message_uuid=uuid)]
+        """What was heard of a message, in the order of its life: that of webhooks is not promised."""
+        return sorted(
+            (hook["status"] for hook in self.heard(message_uuid=uuid)), key=lambda s: Status(s).rank
+        )
 
     def reports(self) -> list[Body]:
         return [hook for hook in self.world.webhooks if "template" in hook]
