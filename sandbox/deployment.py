@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sandbox import template
+from sandbox.carriers.config import Credentials
+from sandbox.carriers.providers import CARRIERS
 from sandbox.mailbox import MAILBOX
 from sandbox.settings import Settings
-from sandbox.state import Credentials
 
 STACK, BUCKET = "switchboard", "switchboard-artifacts"
 FINGERPRINT = "LocalFingerprint"
 """A stack output: what the stack was made of. Kept with the stack itself, so the two cannot disagree."""
-
-GRAPH = "graph/v26.0"
 
 
 class DeploymentFailed(Exception):
@@ -89,20 +88,12 @@ def deploy(settings: Settings, credentials: Credentials, carriers: str) -> Deplo
     )
 
 
-def provider_accounts(url: str, credentials: Credentials, carriers: str) -> dict[str, dict[str, str]]:
+def provider_accounts(url: str, credentials: Credentials, carriers: str) -> dict[str, dict[str, Any]]:
     """One account with each provider that the carriers simulate, by the name of its secret."""
-    known = asdict(credentials)
-    meta = {"base_url": f"{carriers}/{GRAPH}"} | {
-        name: known[name] for name in ("access_token", "app_secret", "verify_token")
+    return {
+        f"{STACK}/accounts/{carrier.provider}/default": carrier.account(carriers, url, credentials)
+        for carrier in CARRIERS
     }
-    accounts = {
-        "aws": {"base_url": f"{carriers}/aws/", "configuration_set": "local"},
-        "whatsapp_cloud": meta,
-        "messenger": meta,
-        "infobip": {"base_url": f"{carriers}/infobip", "callback_url": url}
-        | {name: known[name] for name in ("api_key", "callback_token")},
-    }
-    return {f"{STACK}/accounts/{provider}/default": account for provider, account in accounts.items()}
 
 
 def _bring_about(
@@ -183,7 +174,7 @@ def _expire_items(dynamodb: Any, formation: Any, body: Any) -> None:
                 dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
 
 
-def _set_secrets(secrets: Any, wanted: Mapping[str, Mapping[str, str]]) -> None:
+def _set_secrets(secrets: Any, wanted: Mapping[str, Mapping[str, Any]]) -> None:
     for name, value in wanted.items():
         text = json.dumps(value)
         try:

@@ -3,14 +3,16 @@
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
+
+from sandbox.carriers.config import Credentials
 
 
 class FolderInUse(Exception):
@@ -19,17 +21,6 @@ class FolderInUse(Exception):
 
 class PortInUse(Exception):
     """Something else listens on this port."""
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """What the simulated carriers and our provider accounts know of each other; made once per folder."""
-
-    access_token: str
-    app_secret: str
-    verify_token: str
-    api_key: str
-    callback_token: str
 
 
 class State:
@@ -51,11 +42,15 @@ class State:
         self._kept = folder / "kept.json"
 
     def credentials(self) -> Credentials:
+        """Made once per folder."""
         kept = self._load()
-        if "credentials" not in kept:
-            kept["credentials"] = asdict(Credentials(*(secrets.token_hex(16) for _ in range(5))))
+        try:
+            return Credentials.model_validate(kept.get("credentials"))
+        except ValidationError:
+            made = Credentials.new()
+            kept["credentials"] = made.model_dump()
             self._save(kept)
-        return Credentials(**kept["credentials"])
+            return made
 
     def listen(self, name: str) -> socket.socket:
         """A socket for one of our inner servers, on the port it had last time if that is free.

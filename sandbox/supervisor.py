@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 
 from sandbox import state as states
 from sandbox.deployment import Deployed, DeploymentFailed, deploy
@@ -110,7 +109,7 @@ class _Stack:
             "aws_endpoint": self._emulator.url,
             "receipts_topic": deployed.receipts_topic,
             "inbound_topic": deployed.inbound_topic,
-            "credentials": asdict(credentials),
+            "credentials": credentials.model_dump(),
         }
         await asyncio.gather(
             self._start_carriers(json.dumps(config)),

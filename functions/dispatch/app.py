@@ -31,7 +31,9 @@ def dispatch() -> Response[str]:
 def start(body: object, dispatch_uuid: str, caller: Caller) -> dict[str, Any]:
     steps = v01.workflow(body, dispatch_uuid)
     for number, step in enumerate(steps):
-        if step.condition and step.condition not in CHANNELS[step.message.channel].proves:
+        if step.condition and step.condition not in CHANNELS[step.message.channel].proved(
+            step.message.content.type
+        ):
             logger.warning(
                 "a step asks for what its channel cannot prove: it will run out of time",
                 dispatch_uuid=dispatch_uuid,

@@ -8,15 +8,13 @@ listens on 127.0.0.1, and ends when its standard input is closed or on SIGTERM. 
      "aws_endpoint": "http://127.0.0.1:4566",    where SNS is
      "receipts_topic": "arn:aws:sns:...",        SMS and MMS delivery events
      "inbound_topic": "arn:aws:sns:...",         two-way SMS
-     "credentials": {"access_token": "...", "app_secret": "...", "verify_token": "...",   Meta
-                     "api_key": "...", "callback_token": "..."},                          Infobip
+     "credentials": {"seed": "...", "private_key": "..."},   what both sides' secrets follow from
      "pace": 1.0,                                optional: stretches (or, below 1, shortens) every delay
      "phone_number_ids": {"15550100200": "104"}} optional: WhatsApp numbers and their ids; else id = number
 
-Routes: `/aws/` (End User Messaging SMS), `/graph/v26.0/{id}/messages` (WhatsApp, Messenger),
-`/infobip/viber/2/messages`, `/media?url=`, and for people and tests `POST /inbound`,
-`POST /handshake/{provider}` and `GET /log`. What becomes of a message is decided by the last four digits
-of its recipient: see `handsets`.
+Routes: each provider's API under its name (`providers`), `/media?url=`, and for people and tests
+`POST /inbound`, `POST /handshake/{provider}` and `GET /log`. What becomes of a message is decided by the
+last four digits of its recipient: see `handsets`.
 
 Nothing here imports `switchboard`: a carrier that shared our reading of a format could not disprove it.
 """

@@ -7,20 +7,15 @@ from urllib.parse import urlsplit
 import httpx
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.carriers.aws import Aws
 from sandbox.carriers.callbacks import POSTS, Callbacks, Publish
 from sandbox.carriers.config import Config
 from sandbox.carriers.control import Control
-from sandbox.carriers.infobip import Infobip
-from sandbox.carriers.messenger import Messenger
-from sandbox.carriers.meta import GraphError, authorise, parse
 from sandbox.carriers.network import Network
-from sandbox.carriers.whatsapp import WhatsApp
+from sandbox.carriers.providers import CARRIERS
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -34,22 +29,8 @@ def create(config: Config, publish: Publish) -> Starlette:
     )
     callbacks = Callbacks(client, publish, config.pace)
     network = Network(callbacks, config.pace)
-    aws, infobip = Aws(config, network), Infobip(config, network)
-    whatsapp, messenger = WhatsApp(config, network), Messenger(config, network)
-    control = Control(config, client, callbacks, network, (aws, whatsapp, messenger, infobip))
-
-    async def graph(request: Request) -> Response:
-        """POST /graph/{version}/{id}/messages: both of Meta's channels."""
-        sender = request.path_params["sender"]
-        try:
-            authorise(request, config.credentials.access_token)
-            body = await request.body()
-            value = parse(request, body)
-            if value.get("messaging_product") == "whatsapp":
-                return await whatsapp.send(sender, value, body)
-            return await messenger.send(sender, value, body)
-        except GraphError as error:
-            return error.response()
+    carriers = [make(config, network) for make in CARRIERS]
+    control = Control(client, callbacks, network, carriers)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
@@ -60,10 +41,7 @@ def create(config: Config, publish: Publish) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/aws", aws.handle, methods=["POST"]),
-            Route("/aws/", aws.handle, methods=["POST"]),
-            Route("/graph/{version}/{sender}/messages", graph, methods=["POST"]),
-            Route("/infobip/viber/2/messages", infobip.handle, methods=["POST"]),
+            *(route for carrier in carriers for route in carrier.routes()),
             Route("/media", control.media),
             Route("/inbound", control.inbound, methods=["POST"]),
             Route("/handshake/{provider}", control.handshake, methods=["POST"]),

@@ -13,12 +13,13 @@ from uuid import uuid4
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from sandbox.carriers.callbacks import Notification
-from sandbox.carriers.config import Config
+from sandbox.carriers.config import Credentials
 from sandbox.carriers.faults import Faulty, check, parse_object
 from sandbox.carriers.handsets import Event
-from sandbox.carriers.network import Carrier, Message, Network, digest
+from sandbox.carriers.network import Carrier, Message, digest
 from sandbox.carriers.segments import segments
 
 AUTHORIZATION = re.compile(
@@ -108,12 +109,16 @@ class AwsMessage(Message):
 
 class Aws(Carrier[AwsMessage]):
     provider: ClassVar[str] = "aws"
+    channels = ("sms", "mms")
     reports = (Event.DELIVERED, Event.FAILED)
     scrambled_reports = (Event.DELIVERED, Event.ACCEPTED)
 
-    def __init__(self, config: Config, network: Network) -> None:
-        self._config = config
-        self._network = network
+    @staticmethod
+    def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
+        return {"base_url": f"{carriers}/aws/", "configuration_set": "local"}
+
+    def routes(self) -> list[Route]:
+        return [Route(path, self.handle, methods=["POST"]) for path in ("/aws", "/aws/")]
 
     async def handle(self, request: Request) -> Response:
         """POST /aws/: every operation, by its X-Amz-Target."""
@@ -192,7 +197,7 @@ class Aws(Carrier[AwsMessage]):
         }
         return Notification(self.provider, self._config.receipts_topic, json.dumps(news))
 
-    def inbound(self, sender: str, recipient: str, text: str) -> Notification:
+    def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Notification:
         """A handset's SMS, as the two-way topic carries it."""
         words = text.split()
         news = {

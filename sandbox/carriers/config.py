@@ -1,6 +1,10 @@
 """What the carriers need to know of the stack around them."""
 
-from pydantic import BaseModel, ConfigDict
+import hashlib
+import hmac
+import secrets
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Frozen(BaseModel):
@@ -8,13 +12,25 @@ class _Frozen(BaseModel):
 
 
 class Credentials(_Frozen):
-    """Both sides' secrets: what requests must show, and what callbacks are signed with."""
+    """What carriers and our accounts with them know of each other: each secret follows from one seed."""
 
-    access_token: str
-    app_secret: str
-    verify_token: str
-    api_key: str
-    callback_token: str
+    seed: str = Field(min_length=16, repr=False)
+    private_key: str = Field(repr=False)
+    """RSA, in PEM, for providers whose customers sign their requests."""
+
+    @classmethod
+    def new(cls) -> "Credentials":
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+        text = key.private_bytes(pem, pkcs8, serialization.NoEncryption()).decode()
+        return cls(seed=secrets.token_hex(16), private_key=text)
+
+    def secret(self, name: str) -> str:
+        """32 hexadecimal digits, the same ones each time."""
+        return hmac.new(self.seed.encode(), name.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 class Config(_Frozen):
@@ -28,6 +44,9 @@ class Config(_Frozen):
     credentials: Credentials
     pace: float = 1.0
     phone_number_ids: dict[str, str] = {}
+
+    def secret(self, name: str) -> str:
+        return self.credentials.secret(name)
 
     def inbound_url(self, provider: str) -> str:
         """Where a provider calls back."""

@@ -10,9 +10,10 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from sandbox.carriers.callbacks import Webhook
-from sandbox.carriers.config import Config
+from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.faults import Fault, Faulty, check, parse_object
 from sandbox.carriers.handsets import Event
 from sandbox.carriers.network import Carrier, Message, Network, digest
@@ -153,17 +154,25 @@ class ViberMessage(Message):
 
 class Infobip(Carrier[ViberMessage]):
     provider: ClassVar[str] = "infobip"
+    channels = ("viber_service_msg",)
     reports = (Event.DELIVERED, Event.READ, Event.FAILED)
     scrambled_reports = (Event.READ, Event.DELIVERED)
 
     def __init__(self, config: Config, network: Network) -> None:
-        self._config = config
-        self._network = network
+        super().__init__(config, network)
         self._used: Recent[str, None] = Recent()
+
+    @staticmethod
+    def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
+        secrets = {name: credentials.secret(f"infobip {name}") for name in ("api_key", "callback_token")}
+        return {"base_url": f"{carriers}/infobip", "callback_url": api} | secrets
+
+    def routes(self) -> list[Route]:
+        return [Route("/infobip/viber/2/messages", self.handle, methods=["POST"])]
 
     async def handle(self, request: Request) -> Response:
         """POST /infobip/viber/2/messages"""
-        if request.headers.get("authorization") != f"App {self._config.credentials.api_key}":
+        if request.headers.get("authorization") != f"App {self._config.secret('infobip api_key')}":
             exception = {"messageId": "UNAUTHORIZED", "text": "Invalid login details"}
             return JSONResponse({"requestError": {"serviceException": exception}}, 401)
         body = await request.body()
@@ -258,7 +267,7 @@ class Infobip(Carrier[ViberMessage]):
             report["callbackData"] = message.webhooks.callbackData
         return self._report(message.webhooks.delivery, report)
 
-    def inbound(self, sender: str, recipient: str, text: str, at: float) -> Webhook:
+    def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Webhook:
         """A person's answer to one of our senders."""
         result: dict[str, Any] = {
             "sender": sender.removeprefix("+"),
@@ -271,7 +280,8 @@ class Infobip(Carrier[ViberMessage]):
         }
         if previous := self._network.log.last_id(recipient, sender):
             result["pairedMessageId"] = previous
-        url = f"{self._config.inbound_url(self.provider)}?token={self._config.credentials.callback_token}"
+        token = self._config.secret("infobip callback_token")
+        url = f"{self._config.inbound_url(self.provider)}?token={token}"
         return self._webhook(url, {"results": [result], "messageCount": 1, "pendingMessageCount": 0})
 
     def _report(self, to: Address | None, result: Mapping[str, Any]) -> Webhook | None:

@@ -5,15 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from sandbox.carriers import meta
 from sandbox.carriers.callbacks import Webhook
-from sandbox.carriers.config import Config
+from sandbox.carriers.config import Credentials
 from sandbox.carriers.faults import Fault, Faulty, check
 from sandbox.carriers.handsets import Event
 from sandbox.carriers.meta import UNAVAILABLE, GraphError, webhook
-from sandbox.carriers.network import Carrier, Message, Network, digest
+from sandbox.carriers.network import Carrier, Message, digest
 
 APP_ID = 1517000000000001
 
@@ -88,12 +91,19 @@ class MessengerMessage(Message):
 
 class Messenger(Carrier[MessengerMessage]):
     provider: ClassVar[str] = "messenger"
+    channels = ("messenger",)
     reports = (Event.ACCEPTED, Event.DELIVERED, Event.READ)
     scrambled_reports = (Event.READ, Event.DELIVERED, Event.ACCEPTED)
 
-    def __init__(self, config: Config, network: Network) -> None:
-        self._config = config
-        self._network = network
+    @staticmethod
+    def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
+        return meta.account(f"{carriers}/messenger", credentials)
+
+    def routes(self) -> list[Route]:
+        return [meta.messages(self.provider, self._config, self.send)]
+
+    async def handshake(self, client: httpx.AsyncClient) -> bool:
+        return await meta.handshake(self.provider, self._config, client)
 
     async def send(self, sender: str, value: Mapping[str, Any], body: bytes) -> Response:
         """POST /{page_id}/messages. GraphError if the body is wrong."""
@@ -145,7 +155,7 @@ class Messenger(Carrier[MessengerMessage]):
             return self._webhook(page, person, page, moment, {"delivery": delivery})
         return self._webhook(page, person, page, moment, {"read": {"watermark": moment}})
 
-    def inbound(self, sender: str, recipient: str, text: str, at: float) -> Webhook:
+    def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Webhook:
         """A person's text to one of our pages."""
         message = {"mid": _mid(), "text": text}
         return self._webhook(recipient, sender, recipient, int(at * 1000), {"message": message})

@@ -8,16 +8,20 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from sandbox.carriers.callbacks import Webhook
-from sandbox.carriers.config import Config
+from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.faults import parse_object
+
+Send = Callable[[str, Mapping[str, Any], bytes], Awaitable[Response]]
+"""Takes a page or phone number id, the body as JSON, and its bytes. GraphError if the body is wrong."""
 
 
 class GraphError(Exception):
@@ -59,6 +63,26 @@ UNAVAILABLE = GraphError(
 )
 
 
+def account(base_url: str, credentials: Credentials) -> dict[str, Any]:
+    """The members that both kinds of account have."""
+    names = ("access_token", "app_secret", "verify_token")
+    return {"base_url": f"{base_url}/v26.0"} | {name: credentials.secret(f"meta {name}") for name in names}
+
+
+def messages(provider: str, config: Config, send: Send) -> Route:
+    """POST /{provider}/{version}/{sender}/messages"""
+
+    async def handle(request: Request) -> Response:
+        try:
+            authorise(request, config.secret("meta access_token"))
+            body = await request.body()
+            return await send(request.path_params["sender"], parse(request, body), body)
+        except GraphError as error:
+            return error.response()
+
+    return Route(f"/{provider}/{{version}}/{{sender}}/messages", handle, methods=["POST"])
+
+
 def authorise(request: Request, access_token: str) -> None:
     """GraphError 190 unless the request shows the token, in its header or its query."""
     scheme, _, shown = request.headers.get("authorization", "").partition(" ")
@@ -85,7 +109,7 @@ def parse(request: Request, body: bytes) -> dict[str, Any]:
 def webhook(provider: str, value: Mapping[str, Any], config: Config) -> Webhook:
     """A signed callback."""
     body = json.dumps(value, separators=(",", ":")).encode()
-    signature = hmac.new(config.credentials.app_secret.encode(), body, hashlib.sha256).hexdigest()
+    signature = hmac.new(config.secret("meta app_secret").encode(), body, hashlib.sha256).hexdigest()
     headers = {"content-type": "application/json", "x-hub-signature-256": f"sha256={signature}"}
     return Webhook(provider, config.inbound_url(provider), body, headers)
 
@@ -95,7 +119,7 @@ async def handshake(provider: str, config: Config, client: httpx.AsyncClient) ->
     challenge = str(secrets.randbelow(10**10))
     query = {
         "hub.mode": "subscribe",
-        "hub.verify_token": config.credentials.verify_token,
+        "hub.verify_token": config.secret("meta verify_token"),
         "hub.challenge": challenge,
     }
     try:

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
+import httpx
 from starlette.responses import Response
+from starlette.routing import Route
 
 from sandbox.carriers.callbacks import Callback, Callbacks
+from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.handsets import AFTER, ANSWER_DELAY, EARLY, Event, Handset, handset, last4
 from sandbox.carriers.recent import Recent
 from sandbox.carriers.server import NoAnswer
@@ -47,10 +50,39 @@ class Carrier(ABC, Generic[M]):
     """One provider's wording of what happens to a message."""
 
     provider: ClassVar[str]
-    reports: ClassVar[tuple[Event, ...]]
+    """The name of its adapter."""
+    channels: ClassVar[tuple[str, ...]]
+    """Those that it carries, by their names in our API."""
+    reports: ClassVar[tuple[Event, ...]] = ()
     """What this provider reports, in natural order."""
-    scrambled_reports: ClassVar[tuple[Event, ...]]
+    scrambled_reports: ClassVar[tuple[Event, ...]] = ()
     """The same for handsets that get receipts out of order."""
+
+    def __init__(self, config: Config, network: "Network") -> None:
+        self._config = config
+        self._network = network
+
+    @staticmethod
+    @abstractmethod
+    def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
+        """The stack's own account with this provider, as its adapter wants it.
+
+        carriers  the carriers' address; the provider's own part of it becomes `base_url`
+        api       the address of our API
+        """
+
+    @abstractmethod
+    def routes(self) -> list[Route]:
+        """What this provider's API has, under a path of its own."""
+
+    @abstractmethod
+    def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Callback:
+        """A person's text to one of our senders."""
+
+    async def handshake(self, client: httpx.AsyncClient) -> bool | None:
+        """Whether our callback URL passes the provider's check when it is registered; None if there is
+        no such check."""
+        return None
 
     def takes(self, message: M) -> bool:
         """Whether the provider accepts a message (its answer may still be a list with refused ones)."""

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from sandbox.carriers import meta
 from sandbox.carriers.callbacks import Webhook
-from sandbox.carriers.config import Config
+from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.faults import Fault, Faulty, check
 from sandbox.carriers.handsets import Event
 from sandbox.carriers.meta import UNAVAILABLE, GraphError, webhook
@@ -138,14 +141,24 @@ class WhatsAppMessage(Message):
 
 class WhatsApp(Carrier[WhatsAppMessage]):
     provider: ClassVar[str] = "whatsapp_cloud"
+    channels = ("whatsapp",)
     reports = (Event.ACCEPTED, Event.DELIVERED, Event.READ, Event.FAILED)
     scrambled_reports = (Event.READ, Event.DELIVERED, Event.ACCEPTED)
 
     def __init__(self, config: Config, network: Network) -> None:
-        self._config = config
-        self._network = network
+        super().__init__(config, network)
         self._ids = config.phone_number_ids
         self._numbers = {identifier: number for number, identifier in config.phone_number_ids.items()}
+
+    @staticmethod
+    def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
+        return meta.account(f"{carriers}/whatsapp_cloud", credentials)
+
+    def routes(self) -> list[Route]:
+        return [meta.messages(self.provider, self._config, self.send)]
+
+    async def handshake(self, client: httpx.AsyncClient) -> bool:
+        return await meta.handshake(self.provider, self._config, client)
 
     async def send(self, sender: str, value: Mapping[str, Any], body: bytes) -> Response:
         """POST /{phone_number_id}/messages. GraphError if the body is wrong."""
@@ -198,7 +211,7 @@ class WhatsApp(Carrier[WhatsAppMessage]):
             del value["contacts"]
         return self._webhook(message.sender, value)
 
-    def inbound(self, sender: str, recipient: str, text: str, at: float) -> Webhook:
+    def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Webhook:
         """A handset's text to one of our numbers."""
         number = sender.removeprefix("+")
         user_id = _user_id(number)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from switchboard.adapters import Account, adapter
+from switchboard.adapters import Account, adapter, base
 from switchboard.errors import ConfigurationError, SendError
 from switchboard.models.events import Event, Hook
 from switchboard.models.messages import Channel, Content, InboundContent, Message
@@ -29,11 +30,13 @@ _CONTENT: TypeAdapter[Content] = TypeAdapter(Content)
 _INBOUND: TypeAdapter[InboundContent] = TypeAdapter(InboundContent)
 
 Json = Mapping[str, Any]
+Answer = Callable[[httpx.Request], httpx.Response]
 Failed = type[SendError] | type[ConfigurationError]
 
 
 def fixture(provider: str, name: str) -> bytes:
-    return (FIXTURES / provider / f"{name}.json").read_bytes()
+    """A file of a provider; JSON where the name says nothing else."""
+    return (FIXTURES / provider / (name if "." in name else f"{name}.json")).read_bytes()
 
 
 def content(kind: str, **members: Any) -> Content:
@@ -60,7 +63,8 @@ class Provider:
     """What the contract needs to know of a provider.
 
     `signed` makes a callback that must be believed, `forged` some that must not. `unknown` is a callback
-    with a status that nobody has heard of; the fixture `batch` has `events` events.
+    with a status that nobody has heard of (JSON, or the bytes of another format); the fixture `batch` has
+    `events` events.
     """
 
     settings: Json
@@ -69,9 +73,15 @@ class Provider:
     forged: Callable[[bytes], Mapping[str, Hook]]
     batch: str
     events: int
-    unknown: Json
+    unknown: Json | bytes
     secret: str | None
     """The setting that callbacks are checked against, if any."""
+    format: Literal["json", "form", "xml"] = "json"
+    """What callbacks are written in."""
+    login: tuple[str, Json] | None = None
+    """A part of the address that an access token comes from, and what it answers."""
+    answers_nothing: bool = False
+    """An empty 200 is how the provider takes a message."""
 
     def account(self, name: str, **settings: Any) -> Account:
         return Account(name, "main", {**self.settings, **settings})
@@ -119,6 +129,17 @@ def meta_forged(body: bytes) -> Mapping[str, Hook]:
     }
 
 
+def with_login(about: Provider, answer: Answer) -> Answer:
+    """The same answer, with access tokens for who asks for one."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if about.login and about.login[0] in str(request.url):
+            return httpx.Response(200, json=about.login[1])
+        return answer(request)
+
+    return handle
+
+
 def known(provider: str) -> Provider:
     """What a provider's own test module says of it."""
     said: Provider = import_module(f"tests.adapters.test_{provider}").PROVIDER
@@ -144,6 +165,10 @@ class Send:
     settings: Json = field(default_factory=dict)
     reply: tuple[int, str | Json | bytes] = (200, "accepted")
     body: Json | None = None
+    form: Mapping[str, str | Sequence[str]] | None = None
+    """The same for a body that is a form; its values in order where a name comes more than once."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """That the request must have, among others."""
     url: str | None = None
     id: str | None = None
     raises: Failed | None = None
@@ -165,7 +190,8 @@ def sent(provider: str, case: Send) -> httpx.Request | None:
         requests.append(request)
         return httpx.Response(status, content=body if isinstance(body, bytes) else json.dumps(body).encode())
 
-    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+    base.forget_tokens()
+    with httpx.Client(transport=httpx.MockTransport(with_login(about, answer))) as client:
         if case.raises is None:
             result = adapter(provider).send(message, about.account(provider, **case.settings), client)
             assert result == case.id
@@ -180,6 +206,13 @@ def sent(provider: str, case: Send) -> httpx.Request | None:
     if case.body is not None:
         assert request is not None
         assert json.loads(request.content) == case.body
+    if case.form is not None:
+        assert request is not None
+        values = parse_qs(request.content.decode(), keep_blank_values=True, strict_parsing=True)
+        assert {name: found if len(found) > 1 else found[0] for name, found in values.items()} == case.form
+    if case.headers:
+        assert request is not None
+        assert request.headers.items() >= {name.lower(): text for name, text in case.headers.items()}.items()
     if case.url is not None:
         assert request is not None
         assert str(request.url) == case.url
@@ -200,7 +233,10 @@ def replace_members(message: Message, members: Json) -> Message:
 
 @dataclass(frozen=True)
 class Receive:
-    """A callback: a fixture's name or JSON. `events` are all that must be in it; their `raw` is left out."""
+    """A callback: a fixture's name or JSON. `events` are all that must be in it; their `raw` is left out.
+
+    The name of a fixture that is not JSON has its extension.
+    """
 
     label: str
     body: str | Json
@@ -208,7 +244,7 @@ class Receive:
 
 
 def received(provider: str, body: str | bytes | Json) -> list[Event]:
-    """The events of a verified callback, without `raw`, which must be a part of what came in."""
+    """The events of a verified callback, without `raw`, which must be a part of what came in (as JSON)."""
     if isinstance(body, str):
         body = fixture(provider, body)
     payload = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -216,7 +252,9 @@ def received(provider: str, body: str | bytes | Json) -> list[Event]:
     hook = about.signed(payload)
     adapter(provider).verify(hook, about.account(provider))
     events = adapter(provider).events(hook)
-    assert all(is_within(event.raw, json.loads(payload)) for event in events)
+    assert all(event.raw for event in events)
+    if about.format == "json":
+        assert all(is_within(event.raw, json.loads(payload)) for event in events)
     return [replace(event, raw={}) for event in events]
 
 

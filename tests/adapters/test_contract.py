@@ -2,19 +2,21 @@
 
 import json
 import logging
+import re
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from switchboard.adapters import REGISTRY, adapter
+from switchboard.adapters import REGISTRY, adapter, base
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,
@@ -28,17 +30,18 @@ from switchboard.errors import (
 from switchboard.failures import REASONS
 from switchboard.models.events import Hook, Receipt
 from switchboard.models.messages import Channel
-from tests.adapters.cases import FIXTURES, UUID, Failed, fixture, known
+from tests.adapters.cases import FIXTURES, UUID, Answer, Failed, fixture, known, with_login
 
 pytestmark = pytest.mark.parametrize("provider", REGISTRY)
 
-Answer = Callable[[httpx.Request], httpx.Response]
+NO_REQUEST = httpx.Request("POST", "https://nowhere.example")
 NOT_JSON = b"\xff\x00 not JSON at all"
 
 
 def send(provider: str, answer: Answer, **members: Any) -> str:
     about = known(provider)
-    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+    base.forget_tokens()
+    with httpx.Client(transport=httpx.MockTransport(with_login(about, answer))) as client:
         return adapter(provider).send(about.message, about.account(provider, **members), client)
 
 
@@ -96,7 +99,9 @@ def test_every_request_carries_our_id(provider: str) -> None:
 
     assert send(provider, answer)
     assert len(requests) == 1
-    assert UUID.encode() in requests[0].content
+    if adapter(provider).echoes or adapter(provider).deduplicates:
+        (request,) = requests
+        assert UUID in f"{request.url} {request.headers} {request.content.decode()}"
 
 
 MEANINGS: Mapping[str, tuple[Answer, Failed, int, float | None]] = {
@@ -126,6 +131,8 @@ MEANINGS: Mapping[str, tuple[Answer, Failed, int, float | None]] = {
 
 @pytest.mark.parametrize(("answer", "error", "code", "pause"), MEANINGS.values(), ids=list(MEANINGS))
 def test_outcomes(provider: str, answer: Answer, error: Failed, code: int, pause: float | None) -> None:
+    if error is Unanswered and known(provider).answers_nothing and answer(NO_REQUEST).is_success:
+        pytest.skip("takes messages without a word")
     with pytest.raises(error) as caught:
         send(provider, answer)
     assert type(caught.value) is error
@@ -176,13 +183,14 @@ def test_a_batch_yields_every_event(provider: str) -> None:
 
 def test_an_unknown_status_survives(provider: str) -> None:
     about = known(provider)
+    unknown = about.unknown if isinstance(about.unknown, bytes) else json.dumps(about.unknown).encode()
     if not about.unknown:
         pytest.skip("its events have no status words")
-    (event,) = adapter(provider).events(about.signed(json.dumps(about.unknown).encode()))
+    (event,) = adapter(provider).events(about.signed(unknown))
     assert isinstance(event, Receipt)
     assert event.status is None
     assert event.failure is None
-    assert event.message_uuid == UUID
+    assert event.message_uuid == UUID or (event.provider_id and not adapter(provider).echoes)
     assert event.raw
 
 
@@ -201,6 +209,8 @@ def test_an_unknown_status_survives(provider: str) -> None:
     ids=["bytes", "nothing", "list", "text", "null", "NaN", "deep", "huge number"],
 )
 def test_a_callback_that_is_no_json_object_is_no_silence(provider: str, body: bytes) -> None:
+    if known(provider).format != "json":
+        pytest.skip("is not JSON anyway")
     with pytest.raises(InvalidRequest) as caught:
         adapter(provider).events(known(provider).signed(body))
     assert [fault.name for fault in caught.value.faults] == ["body"]
@@ -218,9 +228,12 @@ JSON = st.recursive(
 )
 
 
+ODD = [b"", b"0", b"-1", b"1" * 400, b"event", b"text", b"\xc3\xbc", b"&amp;", b"<![CDATA[x]]>", b"<a/>"]
+
+
 def callbacks(provider: str) -> list[bytes]:
     """The fixtures that have events."""
-    bodies = [fixture(provider, path.stem) for path in sorted((FIXTURES / provider).iterdir())]
+    bodies = [fixture(provider, path.name) for path in sorted((FIXTURES / provider).iterdir())]
     return [body for body in bodies if adapter(provider).events(known(provider).signed(body))]
 
 
@@ -238,7 +251,16 @@ def places(value: object) -> list[tuple[Any, Any]]:
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_odd_value_in_a_callback_is_an_error(provider: str, data: st.DataObject) -> None:
-    payload = json.loads(data.draw(st.sampled_from(callbacks(provider))))
+    body = data.draw(st.sampled_from(callbacks(provider)))
+    if known(provider).format == "form":
+        pairs = [(name, data.draw(st.text(max_size=20))) for name, _ in parse_qsl(body.decode())]
+        adapter(provider).events(known(provider).signed(urlencode(pairs).encode()))
+        return
+    if known(provider).format == "xml":
+        words = re.sub(rb">[^<>]+<", lambda _: b">" + data.draw(st.sampled_from(ODD)) + b"<", body)
+        adapter(provider).events(known(provider).signed(words))
+        return
+    payload = json.loads(body)
     spots = places(payload)
     for _ in range(data.draw(st.integers(1, 3))):
         container, key = data.draw(st.sampled_from(spots))
@@ -257,9 +279,10 @@ def test_secrets_stay_out_of_logs_and_errors(provider: str, caplog: pytest.LogCa
     account = about.account(provider)
     seen = [repr(account), str(account)]
     for answer, *_ in MEANINGS.values():
-        with pytest.raises(SwitchboardError) as caught:
+        try:
             send(provider, answer)
-        seen += [repr(caught.value), str(caught.value), *traceback.format_exception(caught.value)]
+        except SwitchboardError as error:
+            seen += [repr(error), str(error), *traceback.format_exception(error)]
     for hook in about.forged(b"{}").values():
         with pytest.raises(SwitchboardError) as caught:
             adapter(provider).verify(hook, account)

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from sandbox import template
+from sandbox.carriers.config import Credentials
 from sandbox.deployment import provider_accounts
-from sandbox.state import Credentials
+from switchboard.adapters import REGISTRY
 from tests.support.stack import ROOT, Stack
 
+CREDENTIALS = Credentials.new()
 SOURCE, ARCHIVES = template.packaged(ROOT, "bucket")
 
 
@@ -64,13 +66,18 @@ def test_archives_are_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_provider_accounts() -> None:
-    accounts = provider_accounts("http://a", Credentials("1", "2", "3", "4", "5"), "http://b")
-    assert {name.split("/")[2]: account["base_url"] for name, account in accounts.items()} == {
-        "aws": "http://b/aws/",
-        "whatsapp_cloud": "http://b/graph/v26.0",
-        "messenger": "http://b/graph/v26.0",
-        "infobip": "http://b/infobip",
-    }
+    accounts = provider_accounts("http://a", CREDENTIALS, "http://b")
+    addresses = {name.split("/")[2]: account["base_url"] for name, account in accounts.items()}
+    assert addresses.keys() == REGISTRY.keys()
+    assert (
+        addresses.items()
+        >= {
+            "aws": "http://b/aws/",
+            "whatsapp_cloud": "http://b/whatsapp_cloud/v26.0",
+            "messenger": "http://b/messenger/v26.0",
+            "infobip": "http://b/infobip",
+        }.items()
+    )
     assert accounts["switchboard/accounts/infobip/default"]["callback_url"] == "http://a"
 
 

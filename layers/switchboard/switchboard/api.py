@@ -48,6 +48,7 @@ def hook(app: APIGatewayHttpResolver) -> Hook:
     return Hook(
         body=raw_body(app),
         method=event.http_method,
+        target=event.raw_path + (f"?{event.raw_query_string}" if event.raw_query_string else ""),
         headers={name.lower(): value for name, value in event.headers.items()},
         query=dict(event.query_string_parameters or {}),
     )

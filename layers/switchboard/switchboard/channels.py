@@ -1,7 +1,8 @@
 """What each channel can carry and prove: the one table that validation, docs and console read.
 
 The limits are those of Vonage's own comparison table and of its API reference; where the two differ
-the larger one stands, so that no request that was valid there is refused here.
+the larger one stands, so that no request that was valid there is refused here. For the channels that
+Vonage has not, they are the platform's own.
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ class Kind:
     max_bytes: int | None = None
     caption: int = 0
     """Longest caption in characters; 0 means that a caption is not shown on this channel."""
+    proves: frozenset[Status] | None = None
+    """Where this content brings other receipts than the channel's rest."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,13 @@ class Capability:
         """Every `content.type` of the channel."""
         return (("text",) if self.text else ()) + tuple(self.kinds)
 
+    def proved(self, content_type: str) -> frozenset[Status]:
+        """The statuses that a receipt can bring for this content."""
+        kind = self.kinds.get(content_type)
+        return self.proves if kind is None or kind.proves is None else kind.proves
 
+
+_NOTHING: frozenset[Status] = frozenset()
 _DELIVERED_AND_READ = frozenset({Status.DELIVERED, Status.READ})
 
 CHANNELS: Mapping[Channel, Capability] = {
@@ -68,6 +77,7 @@ CHANNELS: Mapping[Channel, Capability] = {
             "file": Kind(
                 ("pdf", "doc", "docx", "ppt", "pptx", "xls", "xlsx"), max_bytes=64 * MB, caption=3000
             ),
+            "location": Kind(),
             "template": Kind(),
             "custom": Kind(),
         },
@@ -93,6 +103,87 @@ CHANNELS: Mapping[Channel, Capability] = {
         kinds={
             "image": Kind(("jpg", "jpeg", "png")),
             "template": Kind(),
+            "custom": Kind(),
+        },
+        proves=_DELIVERED_AND_READ,
+    ),
+    Channel.RCS: Capability(
+        sender="id",
+        recipient="number",
+        text=3072,
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png", "gif"), max_bytes=100 * MB),
+            "audio": Kind(("mp3", "m4a", "ogg"), max_bytes=100 * MB),
+            "video": Kind(("mp4", "webm"), max_bytes=100 * MB),
+            "file": Kind(("pdf",), max_bytes=100 * MB),
+            "location": Kind(),
+            "custom": Kind(),
+        },
+        proves=_DELIVERED_AND_READ,
+    ),
+    Channel.LINE: Capability(
+        sender="id",
+        recipient="id",
+        text=5000,
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png"), max_bytes=10 * MB),
+            "audio": Kind(("m4a", "mp3"), max_bytes=20 * MB),
+            "video": Kind(("mp4",), max_bytes=200 * MB),
+            "location": Kind(),
+            "custom": Kind(),
+        },
+        proves=_NOTHING,
+    ),
+    Channel.WECHAT: Capability(
+        sender="id",
+        recipient="id",
+        text=2048,
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png", "gif"), max_bytes=10 * MB),
+            "audio": Kind(("amr", "mp3"), max_bytes=2 * MB),
+            "video": Kind(("mp4",), max_bytes=10 * MB),
+            "template": Kind(proves=frozenset({Status.DELIVERED})),
+            "custom": Kind(),
+        },
+        proves=_NOTHING,
+    ),
+    Channel.APPLE: Capability(
+        sender="id",
+        recipient="id",
+        text=10_000,
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png", "gif", "heic"), max_bytes=20 * MB),
+            "audio": Kind(("mp3", "m4a"), max_bytes=20 * MB),
+            "video": Kind(("mp4", "mov"), max_bytes=20 * MB),
+            "file": Kind(("pdf", "vcf", "ics", "pkpass"), max_bytes=20 * MB),
+            "custom": Kind(),
+        },
+        proves=_NOTHING,
+    ),
+    Channel.TELEGRAM: Capability(
+        sender="id",
+        recipient="id",
+        text=4096,
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png"), max_bytes=5 * MB, caption=1024),
+            "audio": Kind(("mp3", "m4a", "ogg"), max_bytes=20 * MB, caption=1024),
+            "video": Kind(("mp4",), max_bytes=20 * MB, caption=1024),
+            "file": Kind(("pdf", "zip", "gif"), max_bytes=20 * MB, caption=1024),
+            "location": Kind(),
+            "custom": Kind(),
+        },
+        proves=_NOTHING,
+    ),
+    Channel.VIBER_BOT: Capability(
+        sender="id",
+        recipient="id",
+        text=7000,
+        kinds={
+            "image": Kind(("jpg", "jpeg", "png", "gif"), caption=768),
+            "audio": Kind(("mp3", "m4a"), max_bytes=50 * MB),
+            "video": Kind(("mp4",), max_bytes=26 * MB),
+            "file": Kind(("pdf", "doc", "docx", "xls", "xlsx", "zip"), max_bytes=50 * MB),
+            "location": Kind(),
             "custom": Kind(),
         },
         proves=_DELIVERED_AND_READ,

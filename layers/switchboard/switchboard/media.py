@@ -34,7 +34,7 @@ class Media:
         trouble.
         """
         content = message.content
-        if not (provider.wants_media_in_s3 and isinstance(content, MediaContent)):
+        if provider.media_by(message) != "s3" or not isinstance(content, MediaContent):
             return message
         limit = CHANNELS[message.channel].kinds[content.type].max_bytes or MB
         body, content_type = self._fetch(content.url, limit)

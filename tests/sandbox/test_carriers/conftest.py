@@ -11,7 +11,7 @@ from sandbox.carriers.app import create
 from sandbox.carriers.config import Config
 from sandbox.carriers.server import Server
 
-from .rig import INBOUND, PACE, PHONE, PHONE_ID, RECEIPTS, SECRETS, Receiver, Rig, aws_client
+from .rig import CREDENTIALS, INBOUND, PACE, PHONE, PHONE_ID, RECEIPTS, Receiver, Rig, aws_client
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def rig() -> Iterator[Rig]:
             "aws_endpoint": "http://127.0.0.1:1",
             "receipts_topic": RECEIPTS,
             "inbound_topic": INBOUND,
-            "credentials": SECRETS,
+            "credentials": CREDENTIALS,
             "pace": PACE,
             "phone_number_ids": {PHONE: PHONE_ID},
         }

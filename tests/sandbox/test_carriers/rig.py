@@ -18,14 +18,16 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import ClientError, HTTPClientError
 
 from sandbox.carriers.callbacks import Undelivered
+from sandbox.carriers.config import Credentials
 
 PACE = 0.1
+CREDENTIALS = Credentials.new()
 SECRETS = {
-    "access_token": "token-of-meta",
-    "app_secret": "secret-of-the-app",
-    "verify_token": "word-of-the-subscription",
-    "api_key": "key-of-infobip",
-    "callback_token": "token-of-the-callback",
+    "access_token": CREDENTIALS.secret("meta access_token"),
+    "app_secret": CREDENTIALS.secret("meta app_secret"),
+    "verify_token": CREDENTIALS.secret("meta verify_token"),
+    "api_key": CREDENTIALS.secret("infobip api_key"),
+    "callback_token": CREDENTIALS.secret("infobip callback_token"),
 }
 RECEIPTS = "arn:aws:sns:us-east-1:000000000000:receipts"
 INBOUND = "arn:aws:sns:us-east-1:000000000000:two-way"
@@ -159,7 +161,8 @@ def aws_client(url: str, **config: Any) -> Any:
 
 def graph(rig: Rig, sender: str, body: Any, token: str = SECRETS["access_token"]) -> httpx.Response:
     headers = {"authorization": f"Bearer {token}"}
-    return rig.http.post(f"/graph/v26.0/{sender}/messages", json=body, headers=headers)
+    provider = "whatsapp_cloud" if "messaging_product" in body else "messenger"
+    return rig.http.post(f"/{provider}/v26.0/{sender}/messages", json=body, headers=headers)
 
 
 def infobip(rig: Rig, body: Any, key: str = SECRETS["api_key"]) -> httpx.Response:

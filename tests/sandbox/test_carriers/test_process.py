@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .rig import INBOUND, RECEIPTS, SECRETS
+from .rig import CREDENTIALS, INBOUND, RECEIPTS
 
 pytestmark = pytest.mark.network
 
@@ -20,7 +20,7 @@ CONFIG = {
     "aws_endpoint": "http://127.0.0.1:1",
     "receipts_topic": RECEIPTS,
     "inbound_topic": INBOUND,
-    "credentials": SECRETS,
+    "credentials": CREDENTIALS.model_dump(),
 }
 
 
@@ -68,7 +68,7 @@ def test_ends_cleanly_and_quietly(process: "subprocess.Popen[str]", way: str) ->
     ("line", "named"),
     [
         pytest.param("", "Invalid JSON", id="nothing"),
-        pytest.param(json.dumps({**CONFIG, "credentials": {}}), "credentials access_token", id="no-secrets"),
+        pytest.param(json.dumps({**CONFIG, "credentials": {}}), "credentials seed", id="no-secrets"),
         pytest.param(json.dumps({**CONFIG, "port": "many"}), "port", id="port"),
     ],
 )
@@ -76,7 +76,7 @@ def test_wrong_configuration_is_named(line: str, named: str) -> None:
     process = start(line)
     out, errors = process.communicate(timeout=20)
     assert (process.returncode, out) == (2, "")
-    assert named in errors and SECRETS["app_secret"] not in errors
+    assert named in errors and CREDENTIALS.seed not in errors
 
 
 def test_a_taken_port_is_named(process: "subprocess.Popen[str]") -> None:

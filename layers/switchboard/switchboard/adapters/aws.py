@@ -8,7 +8,7 @@ is used. The protocol is spoken directly: boto3's client is slow to import and r
 import logging
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -26,7 +26,7 @@ from switchboard.adapters._reading import (
     secret,
     text,
 )
-from switchboard.adapters.base import Account, Adapter, by_http_status, retry_after
+from switchboard.adapters.base import Account, Adapter, MediaBy, by_http_status, retry_after
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,
@@ -126,7 +126,10 @@ class Aws(Adapter):
     name = "aws"
     channels = frozenset({Channel.SMS, Channel.MMS})
     secrets = ("secret_access_key", "session_token")
-    wants_media_in_s3 = True
+    longest_text: ClassVar[Mapping[Channel, int]] = {Channel.SMS: LONGEST_BODY}
+
+    def media_by(self, message: Message) -> MediaBy:
+        return "s3" if message.channel is Channel.MMS else "link"
 
     def request(self, message: Message, account: Account) -> httpx.Request:
         if message.channel is Channel.MMS:

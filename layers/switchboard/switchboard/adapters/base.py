@@ -5,17 +5,20 @@ meaning of a lost connection or a 503 is decided in one place.
 """
 
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import httpx
 
 from switchboard.errors import ConfigurationError, Rejected, SendError, Throttled, Unanswered, Unavailable
 from switchboard.models.events import Event, Hook
 from switchboard.models.messages import Channel, Message
+
+MediaBy = Literal["link", "s3", "bytes"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Account:
     provider: str
     account_id: str
     settings: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    token: str = field(repr=False, default="")
+    """The access token that `Adapter.login` brought, for providers that have one."""
 
     def __getitem__(self, key: str) -> str:
         """A setting that must be there. ConfigurationError 1370 when it is not."""
@@ -44,6 +49,31 @@ class Account:
         return self.get("base_url", default).rstrip("/")
 
 
+@dataclass(frozen=True)
+class Token:
+    """An access token and how long it may be used, in seconds."""
+
+    value: str = field(repr=False)
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MediaFile:
+    """Media that was fetched: `mime_type` is told from the bytes where they tell it."""
+
+    content: bytes = field(repr=False)
+    mime_type: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a provider says of an account, or of one sender in it."""
+
+    state: Literal["pending", "verified", "failed"]
+    reason: str = ""
+
+
 class Adapter(ABC):
     """One provider. Subclasses hold tables first, then the mapping."""
 
@@ -53,8 +83,10 @@ class Adapter(ABC):
     """Names of the account's settings that must never be logged."""
     deduplicates: ClassVar[bool] = False
     """The provider ignores a second request with the same message_uuid, so a repeat is safe."""
-    wants_media_in_s3: ClassVar[bool] = False
-    """Media must be handed over as an s3:// address in the account's own bucket."""
+    echoes: ClassVar[bool] = True
+    """Receipts repeat our message_uuid. If not, they are matched by the provider's id."""
+    longest_text: ClassVar[Mapping[Channel, int]] = {}
+    """Characters that the provider takes at once, where our API allows more: longer texts go out in parts."""
 
     @abstractmethod
     def request(self, message: Message, account: Account) -> httpx.Request:
@@ -77,18 +109,115 @@ class Adapter(ABC):
         """All events in a verified callback. An unknown kind is skipped or has status None."""
 
     def handshake(self, hook: Hook, account: Account) -> str | None:
-        """The body that answers a provider's GET check of our callback URL; None if it is not one."""
+        """The body that answers a provider's check of our callback URL, which can be a GET or an unsigned
+        POST; None if it is not one, or does not know our secret."""
         return None
+
+    # --- media -----------------------------------------------------------------------------------
+
+    def media_by(self, message: Message) -> MediaBy:
+        """How the media of a message is handed over: by its own link, from our bucket, or as bytes."""
+        return "link"
+
+    def attach(self, message: Message, file: MediaFile, account: Account, client: httpx.Client) -> Message:
+        """For media by "bytes": upload or read the file. Returns the message that refers to it, most
+        simply with Custom content. Raises like `send`."""
+        raise NotImplementedError
+
+    def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
+        """The request that fetches an inbound message's media (its `url`). May ask the provider first,
+        by `self.exchange`. Raises like `send`."""
+        return httpx.Request("GET", media)
+
+    def opened(self, media: str, content: bytes) -> bytes:
+        """Fetched media in the clear, for providers that encrypt it."""
+        return content
+
+    # --- access ----------------------------------------------------------------------------------
+
+    def login(self, account: Account) -> httpx.Request | None:
+        """The request for an access token, where the credentials are not one; it then is `account.token`
+        everywhere else."""
+        return None
+
+    def logged_in(self, reply: httpx.Response) -> Token:
+        """The token in a 2xx answer to `login`. Raises like `accepted`."""
+        raise NotImplementedError
+
+    def wants_login(self, reply: httpx.Response) -> bool:
+        """An answer says that the access token is not valid (any more)."""
+        return reply.status_code == HTTPStatus.UNAUTHORIZED
+
+    def check(self, account: Account, channel: Channel, sender: str) -> httpx.Request | None:
+        """The request that proves the credentials, and the sender if it can. None if there is none: then
+        only the credentials' presence is known."""
+        return None
+
+    def checked(self, reply: httpx.Response, channel: Channel, sender: str) -> Verification:
+        """What a 2xx answer to `check` says."""
+        return Verification("verified")
+
+    def verification(
+        self, account: Account, channel: Channel, sender: str, client: httpx.Client
+    ) -> Verification:
+        """Ask the provider about an account and its sender."""
+        try:
+            account = self.authorised(account, client)
+            request = self.check(account, channel, sender)
+            if request is None:
+                return Verification("verified", "this provider offers no check: only used once it sends")
+            reply = self.exchange(request, account, client)
+            if not reply.is_success:
+                raise self.refused(reply)
+            return self.checked(reply, channel, sender)
+        except (Throttled, Unavailable, Unanswered) as error:
+            return Verification("pending", f"the provider did not answer: {error}")
+        except (SendError, ConfigurationError) as error:
+            return Verification("failed", f"the provider refused: {error}")
 
     def sign(self, request: httpx.Request, account: Account) -> None:  # noqa: B027 (most need none)
         """Add what can only be computed over the finished request."""
 
+    # --- exchange --------------------------------------------------------------------------------
+
     def send(self, message: Message, account: Account, client: httpx.Client) -> str:
         """Hand a message over. Returns the provider's id; raises SendError or ConfigurationError."""
-        request = self.request(message, account)
+        account = self.authorised(account, client)
+        reply = self.exchange(self.request(message, account), account, client)
+        if account.token and self.wants_login(reply):
+            # Refused, so nothing was sent: once more with a new token.
+            _tokens.pop((self.name, account.account_id), None)
+            account = self.authorised(account, client)
+            reply = self.exchange(self.request(message, account), account, client)
+        if reply.is_success:
+            return self.accepted(reply)
+        raise self.refused(reply)
+
+    def authorised(self, account: Account, client: httpx.Client) -> Account:
+        """The account with an access token, if its provider wants one. Raises like `send`, but never
+        Unanswered: nothing was sent yet."""
+        request = self.login(account)
+        if request is None:
+            return account
+        key = (self.name, account.account_id)
+        value, until = _tokens.get(key, ("", 0.0))
+        if time.monotonic() >= until:
+            try:
+                reply = self.exchange(request, account, client)
+                if not reply.is_success:
+                    raise self.refused(reply)
+                token = self.logged_in(reply)
+            except Unanswered as error:
+                raise Unavailable(error.code, error.provider_code) from error
+            value = token.value
+            _tokens[key] = value, time.monotonic() + token.seconds * _TOKEN_SHARE
+        return replace(account, token=value)
+
+    def exchange(self, request: httpx.Request, account: Account, client: httpx.Client) -> httpx.Response:
+        """Sign a request and get its answer, whatever it says. Raises SendError or ConfigurationError."""
         self.sign(request, account)
         try:
-            reply = client.send(request)
+            return client.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise Unavailable(1331, type(error).__name__) from error  # nothing was sent
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
@@ -96,9 +225,16 @@ class Adapter(ABC):
             raise ConfigurationError(1370, type(error).__name__) from None
         except httpx.TransportError as error:
             raise Unanswered(1331, type(error).__name__) from error
-        if reply.is_success:
-            return self.accepted(reply)
-        raise self.refused(reply)
+
+
+_tokens: dict[tuple[str, str], tuple[str, float]] = {}
+"""Access tokens by provider and account, with the monotonic time until which they are used."""
+_TOKEN_SHARE = 0.9
+"""Of a token's life, so that it does not end on its way."""
+
+
+def forget_tokens() -> None:
+    _tokens.clear()
 
 
 def by_http_status(reply: httpx.Response, provider_code: str | int = "") -> SendError | ConfigurationError:

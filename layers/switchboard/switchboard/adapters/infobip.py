@@ -48,6 +48,7 @@ from switchboard.models.messages import (
     File,
     Image,
     InboundContent,
+    Location,
     Message,
     Status,
     Template,
@@ -208,7 +209,7 @@ def _content(message: Message) -> dict[str, Any]:
             }
         case Custom():
             return content.custom
-        case Audio() | Video() | Vcard():
+        case Audio() | Video() | Vcard() | Location():
             # A video would need a length and a thumbnail, which our API does not ask for.
             raise Rejected(1140)
         case _:

@@ -43,6 +43,7 @@ from switchboard.models.messages import (
     File,
     Image,
     InboundContent,
+    Location,
     Message,
     Status,
     Template,
@@ -143,7 +144,7 @@ def _content(message: Message) -> dict[str, Any]:
             return {"attachment": {"type": content.type, "payload": payload}}
         case Custom():
             return content.custom
-        case Template() | Vcard():
+        case Location() | Template() | Vcard():
             raise Rejected(1140)
         case _:
             assert_never(content)

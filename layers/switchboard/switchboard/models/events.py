@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from switchboard.models.messages import Channel, InboundContent, Status
+from switchboard.models.messages import Channel, InboundContent, Part, Status
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Hook:
 
     body: bytes
     method: str = "POST"
+    target: str = ""
+    """Path and query as they were sent: with the account's `callback_url` before it, the address called."""
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     source: Literal["http", "sns"] = "http"
@@ -62,6 +64,8 @@ class Receipt:
     at: datetime | None = None
     usage: Usage | None = None
     failure: Failure | None = None
+    part: Part | None = None
+    """Which part of a split text this is about, from the echo field."""
     conversation: Conversation | None = None
     """Set by providers whose later receipts name only the conversation (see Watermark)."""
 
@@ -80,7 +84,10 @@ class Watermark:
 
 @dataclass(frozen=True)
 class Inbound:
-    """A message from a person to one of our senders (`recipient`)."""
+    """A message from a person to one of our senders (`recipient`).
+
+    The `url` of media is the provider's, or whatever its adapter's `download` makes a request of.
+    """
 
     channel: Channel
     provider_id: str
@@ -91,4 +98,16 @@ class Inbound:
     raw: Mapping[str, Any]
 
 
-Event = Receipt | Watermark | Inbound
+@dataclass(frozen=True)
+class TemplateNews:
+    """A template's status changed. `status` is the provider's word in upper case."""
+
+    name: str
+    language: str
+    status: str
+    raw: Mapping[str, Any]
+    template_id: str = ""
+    reason: str = ""
+
+
+Event = Receipt | Watermark | Inbound | TemplateNews

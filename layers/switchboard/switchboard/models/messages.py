@@ -16,6 +16,12 @@ class Channel(StrEnum):
     WHATSAPP = "whatsapp"
     MESSENGER = "messenger"
     VIBER = "viber_service_msg"
+    RCS = "rcs"
+    LINE = "line"
+    WECHAT = "wechat"
+    APPLE = "apple"
+    TELEGRAM = "telegram"
+    VIBER_BOT = "viber_bot"
 
 
 class Status(StrEnum):
@@ -100,7 +106,7 @@ class Custom(Frozen):
 
 
 class Location(Frozen):
-    """Inbound only."""
+    """`url` comes inbound only."""
 
     type: Literal["location"]
     latitude: float
@@ -117,7 +123,7 @@ class Unsupported(Frozen):
 
 
 Content = Annotated[
-    Text | Image | Audio | Video | File | Vcard | Template | Custom, Field(discriminator="type")
+    Text | Image | Audio | Video | File | Vcard | Location | Template | Custom, Field(discriminator="type")
 ]
 InboundContent = Annotated[
     Text | Image | Audio | Video | File | Vcard | Location | Unsupported, Field(discriminator="type")
@@ -143,6 +149,14 @@ class WhatsAppOptions(Frozen):
     """BCP 47, `en-GB`."""
 
 
+class Part(Frozen):
+    """One of the parts in which a text goes out that is longer than its provider takes."""
+
+    number: int
+    """From 1."""
+    of: int
+
+
 class Message(Frozen):
     """One message to one recipient. Numbers are E.164 digits without `+`."""
 
@@ -157,3 +171,5 @@ class Message(Frozen):
     whatsapp: WhatsAppOptions = WhatsAppOptions()
     lifetime: int | None = None
     """Seconds after which delivery is of no use any more (a dispatch step's time)."""
+    part: Part | None = None
+    """Set on what an adapter is handed when the text was split: `content` is this part's text."""

@@ -17,6 +17,7 @@ from switchboard.models.messages import (
     Channel,
     Content,
     Custom,
+    Location,
     Media,
     Message,
     MessengerOptions,
@@ -51,6 +52,15 @@ def _plain(parameter: object) -> object:
 class _TemplateNode(_Wire):
     name: Annotated[str, Field(min_length=1)]
     parameters: tuple[Annotated[str, BeforeValidator(_plain)], ...] = ()
+
+
+class _LocationNode(_Wire):
+    """Numbers or, as in our inbound messages, strings of digits."""
+
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    long: Annotated[float, Field(ge=-180, le=180)]
+    name: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    address: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
 class _ViberNode(_Wire):
@@ -92,6 +102,7 @@ _E164_REASON = "must be an international number of 7 to 15 digits, without 00 in
 _CUSTOM: TypeAdapter[dict[str, Any]] = TypeAdapter(Annotated[dict[str, Any], Field(min_length=1)])
 _MEDIA_NODE: TypeAdapter[_MediaNode] = TypeAdapter(_MediaNode)
 _TEMPLATE_NODE: TypeAdapter[_TemplateNode] = TypeAdapter(_TemplateNode)
+_LOCATION_NODE: TypeAdapter[_LocationNode] = TypeAdapter(_LocationNode)
 _VIBER_NODE: TypeAdapter[_ViberNode] = TypeAdapter(_ViberNode)
 _MESSENGER_NODE: TypeAdapter[_MessengerNode] = TypeAdapter(_MessengerNode)
 _WHATSAPP_NODE: TypeAdapter[_WhatsAppNode] = TypeAdapter(_WhatsAppNode)
@@ -110,6 +121,12 @@ def message(body: object, message_uuid: str) -> Message:
     faults.check()
     assert result is not None
     return result
+
+
+def _place(node: _LocationNode) -> Location:
+    return Location(
+        type="location", latitude=node.lat, longitude=node.long, name=node.name, address=node.address
+    )
 
 
 def workflow(body: object, dispatch_uuid: str) -> list[Step]:
@@ -261,6 +278,9 @@ class _Reader:
                 if template is None
                 else Template(type="template", name=template.name, parameters=template.parameters)
             )
+        if kind == "location":
+            spot = self.faults.read(_LOCATION_NODE, value, name)
+            return None if spot is None else _place(spot)
         media = self.faults.read(_MEDIA_NODE, value, name)
         if media is None:
             return None

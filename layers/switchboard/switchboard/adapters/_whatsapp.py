@@ -1,0 +1,236 @@
+"""WhatsApp's messages and webhooks, which are the same JSON through Meta's own API and through AWS.
+
+https://developers.facebook.com/docs/whatsapp/cloud-api
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Any, assert_never
+from urllib.parse import unquote, urlsplit
+
+from switchboard.adapters import _meta
+from switchboard.adapters._reading import (
+    ErrorClass,
+    final_status,
+    integer,
+    mapping,
+    moment,
+    objects,
+    own_uuid,
+    phone,
+    place,
+    said,
+    shown,
+    text,
+)
+from switchboard.errors import ConfigurationError, Rejected, Throttled, Unavailable, Unreachable
+from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt, Usage
+from switchboard.models.messages import (
+    Audio,
+    Channel,
+    Custom,
+    File,
+    Image,
+    InboundContent,
+    Location,
+    Message,
+    Status,
+    Template,
+    Text,
+    Vcard,
+    Video,
+)
+
+# https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components#statuses-object
+STATUSES = {"sent": Status.SUBMITTED, "delivered": Status.DELIVERED, "read": Status.READ}
+IGNORED = frozenset({"played"})  # a voice note was listened to; `read` came before
+
+# The same codes come in answers and in webhooks:
+# https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
+ERRORS: dict[int, tuple[ErrorClass, int]] = {
+    131026: (Unreachable, 1300),  # not on WhatsApp, or terms not accepted
+    131049: (Unreachable, 1241),  # marketing cap of this person
+    130472: (Unreachable, 1260),  # part of an experiment
+    131047: (Rejected, 1340),
+    131050: (Rejected, 1240),  # opted out of marketing
+    131051: (Rejected, 1040),
+    131052: (Rejected, 1380),
+    131053: (Rejected, 1380),
+    131008: (Rejected, 1010),
+    131009: (Rejected, 1020),
+    100: (Rejected, 1020),
+    131021: (Rejected, 1170),  # to itself
+    **dict.fromkeys(
+        (132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016, 132068), (Rejected, 1022)
+    ),
+    131062: (Rejected, 1170),
+    131063: (Rejected, 1020),
+    137000: (Rejected, 1020),
+    130429: (Throttled, 1000),
+    131056: (Throttled, 1000),  # too many to this one person
+    80007: (Throttled, 1000),
+    4: (Throttled, 1000),
+    132069: (Throttled, 1000),
+    131048: (Throttled, 1210),
+    131064: (Throttled, 1210),
+    **dict.fromkeys((1, 2, 131000, 131016, 131057, 133004, 135000), (Unavailable, 1331)),
+    **dict.fromkeys((0, 3, 10, 190, 131005, *range(200, 300)), (ConfigurationError, 1370)),
+    33: (ConfigurationError, 1120),  # the sender's number was deleted
+    368: (ConfigurationError, 1140),
+    131030: (ConfigurationError, 1160),
+    131031: (ConfigurationError, 1140),
+    131037: (ConfigurationError, 1120),
+    131042: (ConfigurationError, 1070),
+    131045: (ConfigurationError, 1120),
+    130497: (ConfigurationError, 1140),
+}
+UNKNOWN: tuple[ErrorClass, int] = (Rejected, 1330)
+# Seconds after which another attempt can succeed, where the answer itself names none.
+PAUSES = {131056: 6, 131048: 3600, 131064: 3600}
+
+# https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components#messages-object
+MEDIA = {"image": "image", "sticker": "image", "audio": "audio", "video": "video", "document": "file"}
+
+_URL = re.compile(r"https?://", re.IGNORECASE)
+
+
+def body(message: Message) -> dict[str, Any]:
+    """The request's JSON. Rejected for what WhatsApp cannot carry."""
+    # Since 2026 a person can be known by a business-scoped user id only, "US.1349...".
+    to = "to" if message.recipient.isdecimal() else "recipient"
+    return {
+        **_content(message),
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        to: message.recipient,
+        "biz_opaque_callback_data": message.message_uuid,
+    }
+
+
+def events(entries: object, hook: Hook) -> list[Event]:
+    """Everything in a webhook's `entry` list."""
+    found: list[Event] = []
+    for entry in objects(entries):
+        for change in objects(entry.get("changes")):
+            if change.get("field") == "messages":
+                found += _events(mapping(change.get("value")), hook)
+    return found
+
+
+def _content(message: Message) -> dict[str, Any]:
+    """The request's members beside the addressing."""
+    content = message.content
+    match content:
+        case Text():
+            body = {"body": content.text, "preview_url": bool(_URL.search(content.text))}
+            return {"type": "text", "text": body}
+        case Image() | Video():
+            return {"type": content.type, content.type: _media(content)}
+        case Audio():
+            return {"type": "audio", "audio": {"link": content.url}}
+        case File():
+            name = PurePosixPath(unquote(urlsplit(content.url).path)).name
+            return {"type": "document", "document": _media(content) | ({"filename": name} if name else {})}
+        case Template():
+            return {"type": "template", "template": _template(content, message.whatsapp.locale)}
+        case Custom():
+            return {key: value for key, value in content.custom.items() if key not in ("to", "recipient")}
+        case Location():
+            words = {"name": content.name, "address": content.address}
+            spot = {"latitude": content.latitude, "longitude": content.longitude}
+            return {
+                "type": "location",
+                "location": spot | {name: said for name, said in words.items() if said},
+            }
+        case Vcard():
+            raise Rejected(1140)
+        case _:
+            assert_never(content)
+
+
+def _media(content: Image | Video | File) -> dict[str, str]:
+    return {"link": content.url} | ({"caption": content.caption} if content.caption else {})
+
+
+def _template(template: Template, locale: str | None) -> dict[str, Any]:
+    """A namespace before ":" is of the time before 2020; the policy `fallback` no longer exists."""
+    parameters = [{"type": "text", "text": value} for value in template.parameters]
+    return {
+        "name": template.name.rpartition(":")[2],
+        "language": {"policy": "deterministic", "code": (locale or "en").replace("-", "_")},
+        **({"components": [{"type": "body", "parameters": parameters}]} if parameters else {}),
+    }
+
+
+def _events(value: Mapping[str, Any], hook: Hook) -> list[Event]:
+    receipts = [
+        _receipt(status)
+        for status in objects(value.get("statuses"))
+        if text(status.get("status")) not in IGNORED
+    ]
+    inbound = [_inbound(message, value, hook) for message in objects(value.get("messages"))]
+    return [event for event in [*receipts, *inbound] if event]
+
+
+def _receipt(raw: dict[str, Any]) -> Receipt:
+    word = text(raw.get("status"))
+    status, failure = STATUSES.get(word), None
+    if word == "failed":
+        errors = objects(raw.get("errors"))
+        code = integer(errors[0].get("code")) if errors else None
+        kind, ours = UNKNOWN if code is None else ERRORS.get(code, UNKNOWN)
+        status, failure = final_status(kind), Failure(ours, text(code))
+    free = mapping(raw.get("pricing")).get("billable") is False
+    return Receipt(
+        status=status,
+        raw=raw,
+        message_uuid=own_uuid(raw.get("biz_opaque_callback_data")),
+        provider_id=text(raw.get("id")) or None,
+        at=moment(raw.get("timestamp")),
+        # Meta names no amounts: what is billed depends on a price list.
+        usage=Usage(Decimal(0), "EUR") if free else None,
+        failure=failure,
+    )
+
+
+def _inbound(raw: dict[str, Any], value: Mapping[str, Any], hook: Hook) -> Inbound | None:
+    contacts = objects(value.get("contacts"))
+    # Somebody with a user name may show no number.
+    by_contact = contacts[0].get("user_id") if len(contacts) == 1 else None
+    sender = phone(raw.get("from")) or text(raw.get("from_user_id")) or text(by_contact)
+    recipient = re.sub(r"\D", "", text(mapping(value.get("metadata")).get("display_phone_number")))
+    at = moment(raw.get("timestamp")) or hook.received_at
+    wamid = text(raw.get("id"))
+    if not (sender and recipient and at and wamid):
+        return None
+    return Inbound(
+        channel=Channel.WHATSAPP,
+        provider_id=wamid,
+        sender=sender,
+        recipient=recipient,
+        at=at,
+        content=_inbound_content(raw),
+        raw=raw,
+    )
+
+
+def _inbound_content(raw: Mapping[str, Any]) -> InboundContent:
+    kind = text(raw.get("type"))
+    body = mapping(raw.get(kind))
+    match kind:
+        case "text":
+            return said(body.get("body"))
+        case "button":
+            return said(body.get("text"))
+        case "interactive":
+            reply = mapping(body.get(text(body.get("type"))))
+            return said(reply.get("title") or reply.get("body"))
+        case "location":
+            words = {name: body.get(name) for name in ("name", "address", "url")}
+            return place(body.get("latitude"), body.get("longitude"), **words)
+    url, media_id = text(body.get("url")), text(body.get("id"))
+    if media_id and not url:
+        url = f"{_meta.BASE_URL}/{media_id}"  # opens with the access token only
+    return shown(MEDIA.get(kind), url, body.get("caption"))

@@ -1,0 +1,16 @@
+"""Every simulated provider. The first one of a channel carries what people write there."""
+
+from typing import Any
+
+from sandbox.carriers.aws import Aws
+from sandbox.carriers.infobip import Infobip
+from sandbox.carriers.messenger import Messenger
+from sandbox.carriers.network import Carrier
+from sandbox.carriers.whatsapp import WhatsApp
+
+CARRIERS: tuple[type[Carrier[Any]], ...] = (
+    Aws,
+    WhatsApp,
+    Messenger,
+    Infobip,
+)
