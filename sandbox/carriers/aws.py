@@ -1,10 +1,10 @@
-"""AWS End User Messaging SMS (`pinpoint-sms-voice-v2`): JSON 1.0 over one route, events over SNS.
+"""AWS End User Messaging: SMS, MMS and RCS (`pinpoint-sms-voice-v2`), JSON 1.0 over one route, events
+over SNS. WhatsApp (`socialmessaging`) is in aws_social.
 
 https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/Welcome.html
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -15,39 +15,39 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.carriers import sigv4
+from sandbox.carriers.aws_rcs import RcsMessageContent, not_blank
+from sandbox.carriers.aws_senders import ACCOUNT_AGENT, ACCOUNT_NUMBER, NoSuchSender, Senders
+from sandbox.carriers.aws_social import Social
 from sandbox.carriers.callbacks import Notification
-from sandbox.carriers.config import Credentials
+from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.faults import Faulty, check, parse_object
 from sandbox.carriers.handsets import Event
-from sandbox.carriers.network import Carrier, Message, digest
+from sandbox.carriers.network import Carrier, Message, Network, digest
 from sandbox.carriers.segments import segments
-
-AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=[^/\s]+/\d{8}/[a-z0-9-]+/(?P<service>[a-z0-9-]+)/aws4_request, *"
-    r"SignedHeaders=[a-z0-9;-]+, *Signature=[0-9a-f]{64}"
-)
-
-ACCOUNT_NUMBER = "+12065550100"
-"""Sends for callers that name no number of their own."""
 
 COUNTRIES = {"1": "US", "31": "NL", "33": "FR", "34": "ES", "39": "IT", "44": "GB", "48": "PL", "49": "DE"}
 PRICES = {"US": (0.00581, 0.00302)}
 """USD for each part of an SMS, and the carrier's fee."""
 ELSEWHERE = (0.0415, 0.0)
 MEDIA_PRICE = (0.0195, 0.0085)
+RCS_PRICES = {"US": (0.007, 0.00494)}
+RCS_ELSEWHERE = (0.0315, 0.0)
 
-# The event type's ending, the status, its description, and whether another event may follow.
+# The event type's ending, the status, its description, and whether no other event follows.
 WORDS = {
-    Event.ACCEPTED: ("PENDING", "Message is on its way to the carrier", False),
-    Event.DELIVERED: ("DELIVERED", "Message has been accepted by phone", True),
-    Event.FAILED: ("UNREACHABLE", "The phone cannot be reached", True),
+    Event.ACCEPTED: ("PENDING", "PENDING", "Message is on its way to the carrier", False),
+    Event.DELIVERED: ("DELIVERED", "DELIVERED", "Message has been accepted by phone", True),
+    Event.FAILED: ("UNREACHABLE", "UNREACHABLE", "The phone cannot be reached", True),
 }
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be blank")
-    return text
+RCS_WORDS = {
+    Event.ACCEPTED: ("SENT", "PENDING", "Message is on its way", False),
+    Event.DELIVERED: ("DELIVERED", "DELIVERED", "Message has been accepted by phone", True),
+    Event.READ: ("READ", "READ", "Message has been read by recipient", True),
+    Event.FAILED: ("FAILED", "UNDELIVERABLE", "The phone takes no RCS", True),
+}
+FINAL = (Event.DELIVERED, Event.FAILED)
+RCS_IDENTITY = {"rcsBusinessId": "simulated_agent", "agentIsoCountryCode": "US"}
 
 
 def _trimmed(text: str) -> str:
@@ -58,18 +58,21 @@ def _trimmed(text: str) -> str:
 
 ContextKey = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S+$")]
 ContextValue = Annotated[str, Field(min_length=1, max_length=800), AfterValidator(_trimmed)]
-Body = Annotated[str, Field(min_length=1, max_length=1600), AfterValidator(_not_blank)]
+Body = Annotated[str, Field(min_length=1, max_length=1600), AfterValidator(not_blank)]
 Identity = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_:/+-]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_:/-]+$")]
 S3Url = Annotated[str, Field(max_length=2048, pattern=r"^s3://[a-z0-9.-]{3,63}/.+$")]
 
 
+Number = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^\+?[1-9][0-9]{1,18}$")]
+
+
 class _Send(BaseModel):
-    """Members that both operations have. Unknown ones are ignored, as JSON 1.0 services do."""
+    """Members that all operations have. Unknown ones are ignored, as JSON 1.0 services do."""
 
     model_config = ConfigDict(strict=True)
 
-    DestinationPhoneNumber: str = Field(min_length=1, max_length=20, pattern=r"^\+?[1-9][0-9]{1,18}$")
+    DestinationPhoneNumber: Number
     ConfigurationSetName: Name | None = None
     MaxPrice: str | None = Field(None, min_length=2, max_length=8, pattern=r"^[0-9]{0,2}\.[0-9]{1,5}$")
     TimeToLive: int | None = Field(None, ge=5, le=259_200)
@@ -93,11 +96,28 @@ class SendMediaMessage(_Send):
     MediaUrls: list[S3Url] = Field(min_length=1, max_length=1)
 
 
+class Fallback(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    Channel: Literal["SMS", "MMS"]
+    MessageBody: Body | None = None
+    MediaUrls: list[S3Url] | None = Field(None, min_length=1, max_length=1)
+    OriginationIdentity: Identity | None = None
+
+
+class SendRcsMessage(_Send):
+    OriginationIdentity: Identity
+    RcsMessageContent: RcsMessageContent
+    TimeToLive: int | None = Field(None, ge=1, le=172_800)
+    MessageTrafficType: str | None = Field(None, min_length=1, max_length=50)
+    FallbackConfiguration: Fallback | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class AwsMessage(Message):
     """`price` and `fee` in USD for the whole message; `country` is ISO 3166."""
 
-    kind: Literal["TEXT", "MEDIA"]
+    kind: Literal["TEXT", "MEDIA", "RCS"]
     type: str
     context: Mapping[str, str]
     country: str
@@ -109,36 +129,57 @@ class AwsMessage(Message):
 
 class Aws(Carrier[AwsMessage]):
     provider: ClassVar[str] = "aws"
-    channels = ("sms", "mms")
-    reports = (Event.DELIVERED, Event.FAILED)
-    scrambled_reports = (Event.DELIVERED, Event.ACCEPTED)
+    channels = ("sms", "mms", "rcs", "whatsapp")
+    reports = (Event.ACCEPTED, Event.DELIVERED, Event.READ, Event.FAILED)
+    scrambled_reports = (Event.READ, Event.DELIVERED, Event.ACCEPTED)
+
+    def __init__(self, config: Config, network: Network) -> None:
+        super().__init__(config, network)
+        self._social = Social(config, network)
+        self._senders = Senders()
 
     @staticmethod
     def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
-        return {"base_url": f"{carriers}/aws/", "configuration_set": "local"}
+        social = Social.account(carriers, api, credentials)
+        return {"base_url": f"{carriers}/aws/", "configuration_set": "local", **social}
 
     def routes(self) -> list[Route]:
-        return [Route(path, self.handle, methods=["POST"]) for path in ("/aws", "/aws/")]
+        own = [Route(path, self.handle, methods=["POST"]) for path in ("/aws", "/aws/")]
+        return own + self._social.routes()
 
     async def handle(self, request: Request) -> Response:
         """POST /aws/: every operation, by its X-Amz-Target."""
-        if refusal := _unauthorised(request.headers.get("authorization")):
-            return refusal
-        target = request.headers.get("x-amz-target", "")
+        if refusal := sigv4.refusal(request.headers.get("authorization"), "sms-voice"):
+            return _error(403, *refusal)
+        _, _, operation = request.headers.get("x-amz-target", "").partition("PinpointSMSVoiceV2.")
         body = await request.body()
         value = parse_object(body)
         if value is None:
             return _error(400, "SerializationException", "The body is not a JSON object")
         try:
-            match target:
-                case "PinpointSMSVoiceV2.SendTextMessage":
+            if describe := self._senders.describe(operation):
+                return _answer(200, describe(value))
+            match operation:
+                case "SendTextMessage":
                     text = check(SendTextMessage, value)
                     return await self._send(_text(text, body), text.DryRun)
-                case "PinpointSMSVoiceV2.SendMediaMessage":
+                case "SendMediaMessage":
                     media = check(SendMediaMessage, value)
                     return await self._send(_media(media, body), media.DryRun)
+                case "SendRcsMessage":
+                    rich = check(SendRcsMessage, value)
+                    return await self._send(_rcs(rich, body), rich.DryRun)
                 case _:
                     return _error(400, "UnknownOperationException", "The operation is not known")
+        except NoSuchSender as absent:
+            kind, name = absent.args
+            return _error(
+                400,
+                "ResourceNotFoundException",
+                "The resource was not found",
+                ResourceType=kind,
+                ResourceId=name,
+            )
         except Faulty as faulty:
             return _error(
                 400,
@@ -150,6 +191,9 @@ class Aws(Carrier[AwsMessage]):
 
     async def _send(self, message: AwsMessage, dry_run: bool) -> Response:
         return self.answer([message]) if dry_run else await self._network.exchange(self, [message])
+
+    def took(self, message: AwsMessage) -> None:
+        self._senders.used(message.sender)
 
     def throttled(self) -> Response:
         return _error(400, "ThrottlingException", "Rate exceeded")
@@ -171,7 +215,11 @@ class Aws(Carrier[AwsMessage]):
         return _answer(200, {"MessageId": message.provider_id})
 
     def receipt(self, message: AwsMessage, event: Event, at: float) -> Notification | None:
-        ending, description, final = WORDS[event]
+        by_rcs = message.kind == "RCS"
+        if not by_rcs and (event is Event.READ or not (message.handset.scrambled or event in FINAL)):
+            return None  # AWS does not report that an SMS is on its way, but for a carrier in disorder
+        ending, status, description, final = (RCS_WORDS if by_rcs else WORDS)[event]
+        costs = final and event is not Event.READ
         news = {
             "eventType": f"{message.kind}_{ending}",
             "eventVersion": "1.0",
@@ -188,21 +236,26 @@ class Aws(Carrier[AwsMessage]):
             "messageRequestTimestamp": int(message.at * 1000),
             "messageEncoding": message.encoding,
             "messageType": message.type,
-            "messageStatus": ending,
+            "messageStatus": status,
             "messageStatusDescription": description,
             "context": dict(message.context),
             "totalMessageParts": message.parts,
-            "totalMessagePrice": message.price if final else 0.0,
-            "totalCarrierFee": message.fee if final else 0.0,
+            "totalMessagePrice": message.price if costs else 0.0,
+            "totalCarrierFee": message.fee if costs else 0.0,
         }
+        if by_rcs:
+            news |= {**RCS_IDENTITY, "rcsMetadata": {"billingEventType": "RICH"}}
         return Notification(self.provider, self._config.receipts_topic, json.dumps(news))
 
     def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Notification:
-        """A handset's SMS, as the two-way topic carries it."""
+        """A handset's text, as the two-way topic carries it. Numbers of RCS have no "+"."""
+        if channel == "whatsapp":
+            return self._social.inbound(channel, sender, recipient, text, at)
+        by_rcs = channel == "rcs"
         words = text.split()
         news = {
-            "originationNumber": _plus(sender),
-            "destinationNumber": _plus(recipient),
+            "originationNumber": sender.removeprefix("+") if by_rcs else _plus(sender),
+            "destinationNumber": recipient if by_rcs else _plus(recipient),
             "messageKeyword": words[0].upper()[:30] if words else "",
             "messageBody": text,
             "inboundMessageId": str(uuid4()),
@@ -244,7 +297,24 @@ def _media(send: SendMediaMessage, body: bytes) -> AwsMessage:
     )
 
 
-def _common(send: SendTextMessage | SendMediaMessage, body: bytes) -> dict[str, Any]:
+def _rcs(send: SendRcsMessage, body: bytes) -> AwsMessage:
+    country = _country(send.DestinationPhoneNumber)
+    price, fee = RCS_PRICES.get(country, RCS_ELSEWHERE)
+    agent = send.OriginationIdentity.rpartition("/")[2]
+    return AwsMessage(
+        **_common(send, body) | {"sender": agent if agent.startswith("rcs-") else ACCOUNT_AGENT},
+        channel="rcs",
+        kind="RCS",
+        type="TRANSACTIONAL",
+        country=country,
+        encoding="UNICODE",
+        parts=1,
+        price=price,
+        fee=fee,
+    )
+
+
+def _common(send: SendTextMessage | SendMediaMessage | SendRcsMessage, body: bytes) -> dict[str, Any]:
     return {
         "sender": _origin(send.OriginationIdentity),
         "recipient": _plus(send.DestinationPhoneNumber),
@@ -269,18 +339,6 @@ def _plus(number: str) -> str:
 def _country(number: str) -> str:
     digits = number.removeprefix("+")
     return COUNTRIES.get(digits[:1]) or COUNTRIES.get(digits[:2]) or "ZZ"
-
-
-def _unauthorised(header: str | None) -> Response | None:
-    if header is None:
-        return _error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
-    found = AUTHORIZATION.fullmatch(header)
-    if found is None:
-        return _error(403, "IncompleteSignatureException", "The Authorization header is not complete")
-    if found["service"] != "sms-voice":
-        reason = "Credential should be scoped to correct service: 'sms-voice'."
-        return _error(403, "InvalidSignatureException", reason)
-    return None
 
 
 def _error(status: int, kind: str, message: str, **members: Any) -> Response:

@@ -17,6 +17,8 @@ from sandbox.carriers.network import Carrier, Network
 
 NUMBERED = ("sms", "mms", "whatsapp", "viber_service_msg", "rcs")
 """Channels on which people are phone numbers."""
+COUNTED = ("messenger", "telegram")
+"""Those on which their ids are numbers as well."""
 
 
 class HandsetText(BaseModel):
@@ -33,7 +35,7 @@ class HandsetText(BaseModel):
 
     @model_validator(mode="after")
     def _parties(self) -> "HandsetText":
-        if self.channel in (*NUMBERED, "messenger") and not re.fullmatch(r"\+?\d{5,20}", self.sender):
+        if self.channel in (*NUMBERED, *COUNTED) and not re.fullmatch(r"\+?\d{5,20}", self.sender):
             raise ValueError("from: must be digits")
         if (
             self.channel in ("sms", "mms", "whatsapp", "messenger")

@@ -1,26 +1,33 @@
-"""Viber Business Messages through Infobip: https://www.infobip.com/docs/api/channels/viber"""
+"""SMS, WhatsApp and Viber Business Messages through Infobip: https://www.infobip.com/docs/api"""
 
+import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.carriers import media
 from sandbox.carriers.callbacks import Webhook
 from sandbox.carriers.config import Config, Credentials
-from sandbox.carriers.faults import Fault, Faulty, check, parse_object
-from sandbox.carriers.handsets import Event
+from sandbox.carriers.faults import Fault, Faulty, check
+from sandbox.carriers.handsets import Event, Handset, handset, last4
+from sandbox.carriers.infobip_faults import bad_request, exception, invalid, parse
+from sandbox.carriers.infobip_messages import SmsSend, SmsSends, ViberSend, ViberSends
+from sandbox.carriers.infobip_templates import REVIEW_SECONDS, Definition, Templates
+from sandbox.carriers.infobip_templates import Template as Filed
+from sandbox.carriers.infobip_whatsapp import CONTENTS, Bulk, Envelope, Template
 from sandbox.carriers.network import Carrier, Message, Network, digest
 from sandbox.carriers.recent import Recent
+from sandbox.carriers.segments import segments
 
-PRICE = 0.0125
-"""EUR for a delivered message."""
+PRICES = {"viber_service_msg": 0.0125, "whatsapp": 0.0213, "sms": 0.0345}
+"""EUR for a delivered message, or each part of an SMS."""
 
 Words = tuple[int, str, int, str, str]
 """groupId, groupName, id, name, description"""
@@ -31,136 +38,56 @@ UNDELIVERABLE = (2, "UNDELIVERABLE", 9, "UNDELIVERABLE_NOT_DELIVERED", "Message 
 BLOCKED = (5, "REJECTED", 14, "REJECTED_DESTINATION", "The destination is on a blocklist")
 DUPLICATE = (5, "REJECTED", 23, "REJECTED_DUPLICATE_MESSAGE_ID", "The message id was used before")
 NO_ERROR = (0, "OK", 0, "NO_ERROR", "No error")
-UNKNOWN_USER = (1, "USER_ERRORS", 7002, "EC_UNKNOWN_USER", "The number is not a Viber user")
+UNKNOWN = {
+    "viber_service_msg": (1, "USER_ERRORS", 7002, "EC_UNKNOWN_USER", "The number is not a Viber user"),
+    "whatsapp": (1, "USER_ERRORS", 7002, "EC_UNKNOWN_USER", "The number is not on WhatsApp"),
+    "sms": (1, "HANDSET_ERRORS", 1, "EC_UNKNOWN_SUBSCRIBER", "The number is nobody's"),
+}
+"""What a failure is on each channel."""
+TEMPLATE_ERRORS = {
+    "EC_INVALID_TEMPLATE": (2, "USER_ERRORS", 7009, "EC_INVALID_TEMPLATE", "There is no such template"),
+    "EC_INVALID_TEMPLATE_ARGS": (
+        *(2, "USER_ERRORS", 7008, "EC_INVALID_TEMPLATE_ARGS"),
+        "The placeholders do not fit the template",
+    ),
+}
 
-LONGEST_VALIDITY = 48 * 3600
-UNIT_SECONDS = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600}
-
-HttpUrl = Annotated[str, Field(max_length=1000, pattern=r"^https?://\S+$")]
-MessageText = Annotated[str, Field(min_length=1, max_length=1000)]
-
-
-class _Member(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class Button(_Member):
-    title: str = Field(min_length=1, max_length=30)
-    action: HttpUrl
-
-
-class Text(_Member):
-    type: Literal["TEXT"]
-    text: MessageText
-    button: Button | None = None
-
-
-class Image(_Member):
-    type: Literal["IMAGE"]
-    mediaUrl: HttpUrl
-    text: MessageText | None = None
-    button: Button | None = None
-
-
-class Video(_Member):
-    type: Literal["VIDEO"]
-    mediaUrl: HttpUrl
-    mediaDuration: str = Field(pattern=r"^PT(\d+H)?(\d+M)?(\d+S)?$", min_length=4)
-    thumbnailUrl: HttpUrl
-    text: MessageText | None = None
-    button: Button | None = None
-
-
-class File(_Member):
-    type: Literal["FILE"]
-    fileName: str = Field(min_length=1)
-    mediaUrl: HttpUrl
-
-
-class OtpTemplate(_Member):
-    type: Literal["OTP_TEMPLATE"]
-    templateId: str = Field(min_length=1)
-    parameters: dict[str, str] = {}
-    language: str
-
-
-class List(_Member):
-    type: Literal["LIST"]
-    text: str = Field(min_length=1, max_length=85)
-    options: list[Annotated[str, Field(min_length=1, max_length=50)]] = Field(min_length=2, max_length=5)
-
-
-class Carousel(_Member):
-    type: Literal["CAROUSEL"]
-    text: MessageText | None = None
-    cards: list[dict[str, Any]] = Field(min_length=2, max_length=5)
-
-
-Content = Annotated[Text | Image | Video | File | OtpTemplate | List | Carousel, Field(discriminator="type")]
-
-
-class Destination(_Member):
-    to: str = Field(pattern=r"^\+?\d{5,15}$")
-    messageId: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-
-
-class ValidityPeriod(_Member):
-    amount: int = Field(ge=1)
-    timeUnit: Literal["SECONDS", "MINUTES", "HOURS"] = "MINUTES"
-
-    @model_validator(mode="after")
-    def _within_limit(self) -> "ValidityPeriod":
-        if self.amount * UNIT_SECONDS[self.timeUnit] > LONGEST_VALIDITY:
-            raise ValueError("must be at most 48 hours")
-        return self
-
-
-class Options(_Member):
-    label: Literal["TRANSACTIONAL", "PROMOTIONAL"] | None = None
-    validityPeriod: ValidityPeriod | None = None
-
-
-class Address(_Member):
-    url: HttpUrl
-
-
-class Webhooks(_Member):
-    delivery: Address | None = None
-    seen: Address | None = None
-    callbackData: Annotated[str, Field(max_length=4000)] | None = None
-    contentType: Literal["application/json"] = "application/json"
-
-
-class ViberSend(_Member):
-    sender: str = Field(min_length=1)
-    destinations: list[Destination] = Field(min_length=1)
-    content: Content
-    options: Options = Options()
-    webhooks: Webhooks = Webhooks()
-
-
-class Send(_Member):
-    messages: list[ViberSend] = Field(min_length=1)
+SENDERS = {"0002": "PENDING", "0003": "BANNED"}
+"""What WhatsApp says of our numbers with these digits at the end; others are CONNECTED."""
+STRANGER = "0404"
+"""One with these at the end is not the account's."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViberMessage(Message):
+class InfobipMessage(Message):
     """`provider_id` is the caller's own message id, where there is one."""
 
+    shape: Literal["listed", "single", "bulk"]
+    """The form of the answer."""
     bulk_id: str
-    webhooks: Webhooks
+    delivery_url: str | None
+    seen_url: str | None
+    callback_data: str | None
     duplicate: bool
+    parts: int = 1
+    error: Words | None = None
+    """Why it will not be delivered, whatever the handset."""
+
+    @property
+    def handset(self) -> Handset:
+        return Handset(events=(Event.FAILED,)) if self.error else super().handset
 
 
-class Infobip(Carrier[ViberMessage]):
+class Infobip(Carrier[InfobipMessage]):
     provider: ClassVar[str] = "infobip"
-    channels = ("viber_service_msg",)
+    channels = ("viber_service_msg", "sms", "whatsapp")
     reports = (Event.DELIVERED, Event.READ, Event.FAILED)
     scrambled_reports = (Event.READ, Event.DELIVERED)
 
     def __init__(self, config: Config, network: Network) -> None:
         super().__init__(config, network)
         self._used: Recent[str, None] = Recent()
+        self._templates = Templates()
 
     @staticmethod
     def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
@@ -168,78 +95,155 @@ class Infobip(Carrier[ViberMessage]):
         return {"base_url": f"{carriers}/infobip", "callback_url": api} | secrets
 
     def routes(self) -> list[Route]:
-        return [Route("/infobip/viber/2/messages", self.handle, methods=["POST"])]
+        senders = "/whatsapp/1/senders"
+        templates = "/whatsapp/2/senders/{sender}/templates"
+        return [
+            self._route("POST", "/viber/2/messages", self.viber),
+            self._route("POST", "/sms/3/messages", self.sms),
+            self._route("POST", "/whatsapp/1/message/{kind:path}", self.whatsapp),
+            self._route("GET", templates, self.list_templates),
+            self._route("POST", templates, self.create_template),
+            self._route("DELETE", f"{templates}/{{name}}", self.delete_template),
+            self._route("GET", f"{senders}/quality", self.quality),
+            self._route("GET", f"{senders}/{{sender}}/media/{{id}}", self.media),
+            self._route("GET", "/account/1/balance", self.balance),
+        ]
 
-    async def handle(self, request: Request) -> Response:
+    def _route(self, method: str, path: str, handle: Callable[[Request], Awaitable[Response]]) -> Route:
+        async def guarded(request: Request) -> Response:
+            given = request.headers.get("authorization", "").encode()
+            if not hmac.compare_digest(given, f"App {self._config.secret('infobip api_key')}".encode()):
+                return exception(401, "UNAUTHORIZED", "Invalid login details")
+            return await handle(request)
+
+        return Route(f"/infobip{path}", guarded, methods=[method])
+
+    # --- messages --------------------------------------------------------------------------------
+
+    async def viber(self, request: Request) -> Response:
         """POST /infobip/viber/2/messages"""
-        if request.headers.get("authorization") != f"App {self._config.secret('infobip api_key')}":
-            exception = {"messageId": "UNAUTHORIZED", "text": "Invalid login details"}
-            return JSONResponse({"requestError": {"serviceException": exception}}, 401)
         body = await request.body()
         try:
-            value = parse_object(body)
-            if value is None:
-                raise Faulty(Fault((), False, "the body is not a JSON object"))
-            send = check(Send, value)
+            sends = check(ViberSends, parse(body)).messages
         except Faulty as faulty:
-            return _bad_request(faulty.faults)
-        return await self._network.exchange(self, self._messages(send, digest(body)))
+            return bad_request(faulty.faults)
+        return await self._network.exchange(self, self._listed("viber_service_msg", sends, digest(body)))
 
-    def _messages(self, send: Send, body_digest: str) -> list[ViberMessage]:
+    async def sms(self, request: Request) -> Response:
+        """POST /infobip/sms/3/messages"""
+        body = await request.body()
+        try:
+            sends = check(SmsSends, parse(body)).messages
+        except Faulty as faulty:
+            return bad_request(faulty.faults)
+        return await self._network.exchange(self, self._listed("sms", sends, digest(body)))
+
+    async def whatsapp(self, request: Request) -> Response:
+        """POST /infobip/whatsapp/1/message/{kind}"""
+        kind, body = request.path_params["kind"], await request.body()
+        if kind not in CONTENTS:
+            return exception(404, "NOT_FOUND", "Requested URL not found")
+        by_list = kind == "template"
+        try:
+            value = parse(body)
+            envelopes = check(Bulk, value).messages if by_list else [check(Envelope, value)]
+            contents = [_content(kind, envelope) for envelope in envelopes]
+        except Faulty as faulty:
+            return invalid(faulty.faults)
+        bulk_id, body_digest = str(uuid4().int >> 66), digest(body)
+        messages = []
+        for envelope, content in zip(envelopes, contents, strict=True):
+            error = self._templates.fault(content) if isinstance(content, Template) else None
+            messages.append(
+                InfobipMessage(
+                    channel="whatsapp",
+                    sender=envelope.sender,
+                    recipient=envelope.to.removeprefix("+"),
+                    provider_id=envelope.messageId or str(uuid4()),
+                    echo_id=envelope.messageId,
+                    digest=f"{body_digest}{envelope.to}",
+                    shape="bulk" if by_list else "single",
+                    bulk_id=bulk_id,
+                    delivery_url=envelope.notifyUrl,
+                    seen_url=envelope.notifyUrl,
+                    callback_data=envelope.callbackData,
+                    duplicate=envelope.messageId in self._used,
+                    error=TEMPLATE_ERRORS[error] if error else None,
+                )
+            )
+        return await self._network.exchange(self, messages)
+
+    def _listed(
+        self, channel: str, sends: Sequence[ViberSend | SmsSend], body_digest: str
+    ) -> list[InfobipMessage]:
         bulk_id = str(uuid4())
         return [
-            ViberMessage(
-                channel="viber_service_msg",
-                sender=message.sender,
+            InfobipMessage(
+                channel=channel,
+                sender=send.sender,
                 recipient=destination.to.removeprefix("+"),
                 provider_id=destination.messageId or str(uuid4()),
                 echo_id=destination.messageId,
                 digest=f"{body_digest}{destination.to}",
+                shape="listed",
                 bulk_id=bulk_id,
-                webhooks=message.webhooks,
+                delivery_url=send.webhooks.delivery.url if send.webhooks.delivery else None,
+                seen_url=send.webhooks.seen.url if send.webhooks.seen and channel != "sms" else None,
+                callback_data=send.webhooks.callbackData,
                 duplicate=destination.messageId in self._used,
+                parts=segments(send.content.text)[1] if isinstance(send, SmsSend) else 1,
             )
-            for message in send.messages
-            for destination in message.destinations
+            for send in sends
+            for destination in send.destinations
         ]
 
-    def takes(self, message: ViberMessage) -> bool:
+    def takes(self, message: InfobipMessage) -> bool:
         return super().takes(message) and not message.duplicate
 
-    def took(self, message: ViberMessage) -> None:
+    def took(self, message: InfobipMessage) -> None:
         self._used[message.provider_id] = None
 
     def throttled(self) -> Response:
-        exception = {"messageId": "TOO_MANY_REQUESTS", "text": "Too many requests"}
-        return JSONResponse(
-            {"requestError": {"serviceException": exception}}, 429, headers={"retry-after": "1"}
-        )
+        answer = exception(429, "TOO_MANY_REQUESTS", "Too many requests")
+        answer.headers["retry-after"] = "1"
+        return answer
 
     def unavailable(self) -> Response:
-        exception = {"messageId": "GENERAL_ERROR", "text": "Something went wrong. Please contact support."}
-        return JSONResponse({"requestError": {"serviceException": exception}}, 503)
+        return exception(503, "GENERAL_ERROR", "Something went wrong. Please contact support.")
 
-    def answer(self, messages: Sequence[ViberMessage]) -> Response:
-        return JSONResponse(
+    def answer(self, messages: Sequence[InfobipMessage]) -> Response:
+        first = messages[0]
+        if first.shape == "listed":
+            listed = [
+                {
+                    "messageId": message.provider_id,
+                    "status": _status(self._outcome(message)),
+                    "destination": message.recipient,
+                }
+                for message in messages
+            ]
+            return JSONResponse({"bulkId": first.bulk_id, "messages": listed})
+        found = [
             {
-                "bulkId": messages[0].bulk_id,
-                "messages": [
-                    {
-                        "messageId": message.provider_id,
-                        "status": _status(self._outcome(message)),
-                        "destination": message.recipient,
-                    }
-                    for message in messages
-                ],
+                "to": message.recipient,
+                "messageCount": 1,
+                "messageId": message.provider_id,
+                "status": _status(self._outcome(message)),
             }
+            for message in messages
+        ]
+        return JSONResponse(
+            found[0] if first.shape == "single" else {"messages": found, "bulkId": first.bulk_id}
         )
 
-    def _outcome(self, message: ViberMessage) -> Words:
+    def _outcome(self, message: InfobipMessage) -> Words:
         if message.duplicate:
             return DUPLICATE
         return PENDING if self.takes(message) else BLOCKED
 
-    def receipt(self, message: ViberMessage, event: Event, at: float) -> Webhook | None:
+    # --- what becomes of them ----------------------------------------------------------------------
+
+    def receipt(self, message: InfobipMessage, event: Event, at: float) -> Webhook | None:
         if event is Event.READ:
             seen = {
                 "messageId": message.provider_id,
@@ -248,47 +252,137 @@ class Infobip(Carrier[ViberMessage]):
                 "sentAt": _time(message.at),
                 "seenAt": _time(at),
             }
-            return self._report(message.webhooks.seen, seen)
+            return self._report(message.seen_url, seen)
         delivered = event is Event.DELIVERED
+        error = NO_ERROR if delivered else message.error or UNKNOWN[message.channel]
+        price = PRICES[message.channel] if delivered else 0.0
         report: dict[str, Any] = {
             "bulkId": message.bulk_id,
-            "price": {"pricePerMessage": PRICE if delivered else 0.0, "currency": "EUR"},
+            "price": {"pricePerMessage": price, "currency": "EUR"},
             "status": _status(DELIVERED if delivered else UNDELIVERABLE),
-            "error": {**_status(NO_ERROR if delivered else UNKNOWN_USER), "permanent": not delivered},
+            "error": {**_status(error), "permanent": not delivered},
             "messageId": message.provider_id,
             "to": message.recipient,
             "sender": message.sender,
             "sentAt": _time(message.at),
             "doneAt": _time(at),
-            "messageCount": 1,
+            "messageCount": message.parts,
             "mccMnc": "00101",  # the test network of ITU-T E.212
         }
-        if message.webhooks.callbackData is not None:
-            report["callbackData"] = message.webhooks.callbackData
-        return self._report(message.webhooks.delivery, report)
+        if message.callback_data is not None:
+            report["callbackData"] = message.callback_data
+        return self._report(message.delivery_url, report)
 
     def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Webhook:
-        """A person's answer to one of our senders."""
+        """A person's text to one of our senders."""
+        person, ours = sender.removeprefix("+"), recipient.removeprefix("+")
         result: dict[str, Any] = {
-            "sender": sender.removeprefix("+"),
-            "to": recipient,
-            "integrationType": "VIBER",
-            "receivedAt": _time(at),
             "messageId": str(uuid4().int >> 66),
-            "message": {"type": "TEXT", "text": text},
+            "receivedAt": _time(at),
             "price": {"pricePerMessage": 0.0, "currency": "EUR"},
         }
-        if previous := self._network.log.last_id(recipient, sender):
+        match channel:
+            case "sms":
+                result |= {"from": person, "to": ours, "text": text, "cleanText": text, "keyword": ""}
+                result |= {"smsCount": segments(text)[1]}
+            case "whatsapp":
+                result |= {"from": person, "to": ours, "integrationType": "WHATSAPP"}
+                result |= {"message": {"type": "TEXT", "text": text}}
+                result |= {"contact": {"name": "Handset", "phoneNumber": person}}
+            case _:
+                result |= {"sender": person, "to": recipient, "integrationType": "VIBER"}
+                result |= {"message": {"type": "TEXT", "text": text}}
+        previous = self._network.log.last_id(recipient, sender)
+        if previous and channel != "sms":
             result["pairedMessageId"] = previous
-        token = self._config.secret("infobip callback_token")
-        url = f"{self._config.inbound_url(self.provider)}?token={token}"
-        return self._webhook(url, {"results": [result], "messageCount": 1, "pendingMessageCount": 0})
+        news = {"results": [result], "messageCount": 1, "pendingMessageCount": 0}
+        return self._webhook(self._own_url(), news)
 
-    def _report(self, to: Address | None, result: Mapping[str, Any]) -> Webhook | None:
-        return self._webhook(to.url, {"results": [result]}) if to else None
+    def _own_url(self) -> str:
+        """The address that our side gave Infobip for what comes unasked."""
+        token = self._config.secret("infobip callback_token")
+        return f"{self._config.inbound_url(self.provider)}?token={token}"
+
+    def _report(self, url: str | None, result: Mapping[str, Any]) -> Webhook | None:
+        return self._webhook(url, {"results": [result]}) if url else None
 
     def _webhook(self, url: str, value: Mapping[str, Any]) -> Webhook:
         return Webhook(self.provider, url, json.dumps(value).encode(), {"content-type": "application/json"})
+
+    # --- WhatsApp's templates, senders and media -----------------------------------------------------
+
+    async def list_templates(self, request: Request) -> Response:
+        """GET /infobip/whatsapp/2/senders/{sender}/templates: all of them."""
+        if _is_strange(request.path_params["sender"]):
+            return exception(404, "NOT_FOUND", "Not found")
+        return JSONResponse({"templates": [template.as_json for template in self._templates]})
+
+    async def create_template(self, request: Request) -> Response:
+        """POST /infobip/whatsapp/2/senders/{sender}/templates"""
+        if _is_strange(request.path_params["sender"]):
+            return exception(404, "NOT_FOUND", "Not found")
+        try:
+            value = parse(await request.body())
+            definition = check(Definition, value)
+        except Faulty as faulty:
+            return invalid(faulty.faults)
+        template = self._templates.file(definition, value["structure"])
+        if template is None:
+            return invalid([Fault(("name",), False, "is in use for this language")])
+        self._network.report_later(REVIEW_SECONDS, lambda: self._reviewed(template))
+        return JSONResponse(template.as_json, 201)
+
+    def _reviewed(self, template: Filed) -> Webhook | None:
+        """The decision about a template; None if it was deleted meanwhile."""
+        if template not in self._templates:
+            return None
+        template.review()
+        return self._webhook(self._own_url(), template.news(_time(datetime.now(UTC).timestamp())))
+
+    async def delete_template(self, request: Request) -> Response:
+        """DELETE /infobip/whatsapp/2/senders/{sender}/templates/{name}: in every language."""
+        strange = _is_strange(request.path_params["sender"])
+        found = not strange and self._templates.delete(request.path_params["name"])
+        return Response(status_code=204) if found else exception(404, "NOT_FOUND", "Not found")
+
+    async def quality(self, request: Request) -> Response:
+        """GET /infobip/whatsapp/1/senders/quality?senders=: of those that are the account's."""
+        asked = request.query_params.get("senders", "")
+        if not asked:
+            return invalid([Fault(("senders",), True, "must not be empty")])
+        results = [
+            {
+                "sender": number,
+                "qualityRating": "HIGH",
+                "status": SENDERS.get(last4(number), "CONNECTED"),
+                "currentLimit": "LIMIT_100K",
+                "lastUpdated": "2026-01-01T00:00:00.000Z",
+            }
+            for number in asked.split(",")
+            if not _is_strange(number)
+        ]
+        return JSONResponse({"results": results})
+
+    async def media(self, request: Request) -> Response:
+        """GET what a person sent. Media whose id ends like the handset that is refused is gone."""
+        if handset(request.path_params["id"]).refused:
+            return Response(status_code=404)
+        return media.placeholder("picture.jpg")
+
+    async def balance(self, request: Request) -> Response:
+        """GET /infobip/account/1/balance"""
+        return JSONResponse({"balance": 47.5, "currency": "EUR"})
+
+
+def _content(kind: str, envelope: Envelope) -> object:
+    try:
+        return check(CONTENTS[kind], envelope.content)
+    except Faulty as faulty:
+        raise Faulty(*(replace(fault, path=("content", *fault.path)) for fault in faulty.faults)) from None
+
+
+def _is_strange(number: str) -> bool:
+    return last4(number) == STRANGER
 
 
 def _status(words: Words) -> dict[str, Any]:
@@ -299,24 +393,3 @@ def _time(moment: float) -> str:
     """2026-11-23T10:15:28.000+0000"""
     text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "+0000")
-
-
-def _bad_request(faults: Sequence[Fault]) -> Response:
-    return JSONResponse(
-        {
-            "errorCode": "E400",
-            "description": "Request cannot be processed.",
-            "action": "Check the syntax, violations and adjust the request.",
-            "violations": [{"property": _property(fault), "violation": fault.reason} for fault in faults],
-            "resources": [],
-        },
-        400,
-    )
-
-
-def _property(fault: Fault) -> str:
-    """Where a fault is: messages[0].content.text. Our models also have the content's type in the path."""
-    path = fault.path
-    if path[3:4] and path[2:3] == ("content",):
-        path = (*path[:3], *path[4:])
-    return replace(fault, path=path).dotted

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -22,6 +23,7 @@ APP_ID = 1517000000000001
 
 THROTTLED = GraphError(613, "(#613) Calls to this api have exceeded the rate limit.")
 REFUSED = GraphError(10, "(#10) This message is sent outside of allowed window.", subcode=2018278)
+RETIRED_TAG = GraphError(100, "(#100) Invalid parameter", subcode=1893061)
 NOT_AVAILABLE = GraphError(551, "(#551) This person isn't available right now.", subcode=1545041)
 
 
@@ -50,10 +52,22 @@ class Attachment(_Member):
         return self
 
 
+class Language(_Member):
+    code: str = Field(min_length=2)
+
+
+class Template(_Member):
+    """An approved one, for a utility message."""
+
+    name: str = Field(min_length=1)
+    language: Language
+    components: list[dict[str, Any]] = []
+
+
 class Content(_Member):
     text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     attachment: Attachment | None = None
-    template: dict[str, Any] | None = None
+    template: Template | None = None
     metadata: Annotated[str, Field(max_length=1000)] | None = None
     quick_replies: Annotated[list[dict[str, Any]], Field(max_length=13)] = []
 
@@ -79,6 +93,8 @@ class Send(_Member):
     def _tagged(self) -> "Send":
         if self.messaging_type == "MESSAGE_TAG" and self.tag is None:
             raise ValueError("tag is required")
+        if (self.messaging_type == "UTILITY") != (self.message.template is not None):
+            raise ValueError("a utility message must have a template, and no other may")
         return self
 
 
@@ -100,10 +116,18 @@ class Messenger(Carrier[MessengerMessage]):
         return meta.account(f"{carriers}/messenger", credentials)
 
     def routes(self) -> list[Route]:
-        return [meta.messages(self.provider, self._config, self.send)]
+        return [
+            meta.messages(self.provider, self._config, self.send),
+            meta.route(self.provider, self._config, "", ["GET"], self.page),
+        ]
 
     async def handshake(self, client: httpx.AsyncClient) -> bool:
         return await meta.handshake(self.provider, self._config, client)
+
+    async def page(self, request: Request) -> Response:
+        """GET /{page_id}?fields="""
+        node = {"id": request.path_params["object"], "name": "The Page"}
+        return JSONResponse(meta.fields(request, node, ["name"]))
 
     async def send(self, sender: str, value: Mapping[str, Any], body: bytes) -> Response:
         """POST /{page_id}/messages. GraphError if the body is wrong."""
@@ -180,7 +204,7 @@ def _graph_error(fault: Fault) -> GraphError:
     if fault.missing:
         return GraphError(100, f"(#100) The parameter {where} is required")
     if fault.path[:1] == ("tag",):
-        return GraphError(100, "(#100) Invalid parameter")
+        return RETIRED_TAG
     return GraphError(100, f"(#100) Param {where}: {fault.reason}")
 
 

@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -20,12 +20,13 @@ from sandbox.carriers.callbacks import Webhook
 from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.faults import parse_object
 
+Handle = Callable[[Request], Awaitable[Response]]
 Send = Callable[[str, Mapping[str, Any], bytes], Awaitable[Response]]
 """Takes a page or phone number id, the body as JSON, and its bytes. GraphError if the body is wrong."""
 
 
 class GraphError(Exception):
-    """An error answer. `details` is what WhatsApp adds in `error_data`."""
+    """An error answer. `details` is what WhatsApp adds in `error_data`, `advice` is for people to read."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class GraphError(Exception):
         status: int = 400,
         subcode: int | None = None,
         details: str | None = None,
+        advice: str | None = None,
         transient: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -43,6 +45,7 @@ class GraphError(Exception):
         self.status = status
         self.subcode = subcode
         self.details = details
+        self.advice = advice
         self.transient = transient
         self.headers = headers
 
@@ -52,6 +55,8 @@ class GraphError(Exception):
             error["error_subcode"] = self.subcode
         if self.details is not None:
             error["error_data"] = {"messaging_product": "whatsapp", "details": self.details}
+        if self.advice is not None:
+            error["error_user_msg"] = self.advice
         if self.transient:
             error["is_transient"] = True
         error["fbtrace_id"] = "A" + secrets.token_urlsafe(16)
@@ -69,18 +74,28 @@ def account(base_url: str, credentials: Credentials) -> dict[str, Any]:
     return {"base_url": f"{base_url}/v26.0"} | {name: credentials.secret(f"meta {name}") for name in names}
 
 
+def route(provider: str, config: Config, path: str, methods: Sequence[str], handle: Handle) -> Route:
+    """/{provider}/{version}/{object}{path}, for who shows the token."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            authorise(request, config.secret("meta access_token"))
+            check_path(request)
+            return await handle(request)
+        except GraphError as error:
+            return error.response()
+
+    return Route(f"/{provider}/{{version}}/{{object}}{path}", guarded, methods=methods)
+
+
 def messages(provider: str, config: Config, send: Send) -> Route:
     """POST /{provider}/{version}/{sender}/messages"""
 
     async def handle(request: Request) -> Response:
-        try:
-            authorise(request, config.secret("meta access_token"))
-            body = await request.body()
-            return await send(request.path_params["sender"], parse(request, body), body)
-        except GraphError as error:
-            return error.response()
+        body = await request.body()
+        return await send(request.path_params["object"], parse(body), body)
 
-    return Route(f"/{provider}/{{version}}/{{sender}}/messages", handle, methods=["POST"])
+    return route(provider, config, "/messages", ["POST"], handle)
 
 
 def authorise(request: Request, access_token: str) -> None:
@@ -94,16 +109,33 @@ def authorise(request: Request, access_token: str) -> None:
         raise GraphError(190, "Invalid OAuth access token - Cannot parse access token", status=401)
 
 
-def parse(request: Request, body: bytes) -> dict[str, Any]:
-    """The body of a call to a known version and a possible object. GraphError 2500 or 100."""
+def check_path(request: Request) -> None:
+    """GraphError 2500 or 100 unless a call goes to a known version and a possible object."""
     if not re.fullmatch(r"v\d+\.0", request.path_params["version"]):
         raise GraphError(2500, "Unknown path components: the version is not of the form v26.0")
-    if not request.path_params["sender"].isdecimal():
-        raise GraphError(100, "Unsupported post request. There is no such object.", subcode=33)
+    if not request.path_params["object"].isdecimal():
+        raise no_such_object(request)
+
+
+def no_such_object(request: Request) -> GraphError:
+    return GraphError(
+        100, f"Unsupported {request.method.lower()} request. There is no such object.", subcode=33
+    )
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. GraphError 100."""
     value = parse_object(body)
     if value is None:
         raise GraphError(100, "(#100) The body is not a JSON object")
     return value
+
+
+def fields(request: Request, node: Mapping[str, Any], usual: Collection[str]) -> dict[str, Any]:
+    """What was asked for of an object; its `id` always. Fields that it has not are left out."""
+    asked_for = request.query_params.get("fields")
+    wanted = {"id", *(usual if asked_for is None else asked_for.split(","))}
+    return {name: value for name, value in node.items() if name in wanted}
 
 
 def webhook(provider: str, value: Mapping[str, Any], config: Config) -> Webhook:

@@ -5,7 +5,7 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar
@@ -146,6 +146,16 @@ class Network:
         ]
         return carrier.answer(messages) if len(answered) == len(messages) else NoAnswer()
 
+    def report_later(self, seconds: float, news: Callable[[], Callback | None]) -> None:
+        """Posts news that is about no message, if there is any by then. `seconds` are at pace 1."""
+
+        async def report() -> None:
+            await asyncio.sleep(seconds * self._pace)
+            if callback := news():
+                await self._callbacks.post(callback)
+
+        self._keep(asyncio.create_task(report()))
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -156,7 +166,9 @@ class Network:
         return self._attempts[key]
 
     def _start(self, carrier: Carrier[M], message: M) -> None:
-        task = asyncio.create_task(self._report(carrier, message))
+        self._keep(asyncio.create_task(self._report(carrier, message)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -204,9 +216,11 @@ class Log:
             {
                 "provider": provider,
                 "channel": message.channel,
+                "sender": message.sender,
                 "recipient_last4": last4(message.recipient),
                 "echo_id": message.echo_id,
                 "id": message.provider_id,
+                "digest": message.digest[:12],
                 "at": datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds"),
             }
         )

@@ -4,13 +4,21 @@ from typing import Any
 
 from sandbox.carriers.aws import Aws
 from sandbox.carriers.infobip import Infobip
+from sandbox.carriers.line import Line
 from sandbox.carriers.messenger import Messenger
 from sandbox.carriers.network import Carrier
+from sandbox.carriers.telegram import Telegram
+from sandbox.carriers.viber_bot import ViberBot
+from sandbox.carriers.wechat import WeChat
 from sandbox.carriers.whatsapp import WhatsApp
 
 CARRIERS: tuple[type[Carrier[Any]], ...] = (
-    Aws,
     WhatsApp,
+    Aws,
     Messenger,
     Infobip,
+    Line,
+    WeChat,
+    ViberBot,
+    Telegram,
 )

@@ -3,24 +3,36 @@
 import base64
 import hashlib
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.carriers import meta
+from sandbox.carriers import media, meta
 from sandbox.carriers.callbacks import Webhook
 from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.faults import Fault, Faulty, check
-from sandbox.carriers.handsets import Event
+from sandbox.carriers.handsets import Event, handset, last4
 from sandbox.carriers.meta import UNAVAILABLE, GraphError, webhook
 from sandbox.carriers.network import Carrier, Message, Network, digest
+from sandbox.carriers.whatsapp_messages import Envelope, Template, check_content
+from sandbox.carriers.whatsapp_templates import REVIEW_SECONDS, Templates
+from sandbox.carriers.whatsapp_templates import Template as Filed
 
 BUSINESS_ACCOUNT = "209870000000001"
+
+ATTACHMENTS = "/whatsapp_cloud/whatsapp_business/attachments/"
+ATTACHMENT_SECONDS = 300
+"""How long the address of media is good."""
+
+NUMBER_FIELDS = ("verified_name", "display_phone_number", "code_verification_status", "quality_rating")
+NUMBERS = {"0002": ("PENDING", "NOT_VERIFIED"), "0003": ("BANNED", "VERIFIED")}
+"""`status` and `code_verification_status` of our numbers with these digits at the end; others work."""
 
 WORDS = {Event.ACCEPTED: "sent", Event.DELIVERED: "delivered", Event.READ: "read", Event.FAILED: "failed"}
 
@@ -36,97 +48,6 @@ REFUSED = GraphError(
     "(#131050) Unable to deliver the message",
     details="This recipient has stopped messages of this kind from you on WhatsApp.",
 )
-
-
-class _Member(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class _Exact(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-
-Link = Annotated[str, Field(pattern=r"^https?://\S+$", max_length=2048)]
-Caption = Annotated[str, Field(max_length=1024)]
-
-
-class Text(_Exact):
-    body: str = Field(min_length=1, max_length=4096)
-    preview_url: bool = False
-
-
-class Media(_Exact):
-    """Audio and stickers: one of `link` and `id`."""
-
-    link: Link | None = None
-    id: str | None = None
-
-
-class Captioned(Media):
-    caption: Caption | None = None
-
-
-class Document(Captioned):
-    filename: str | None = None
-
-
-class Location(_Exact):
-    latitude: float = Field(ge=-90, le=90)
-    longitude: float = Field(ge=-180, le=180)
-    name: str | None = None
-    address: str | None = None
-
-
-class Language(_Member):
-    code: str = Field(min_length=2)
-    policy: Literal["deterministic"] = "deterministic"
-
-
-class Component(_Member):
-    type: str
-    parameters: list[dict[str, Any]] = []
-
-
-class Template(_Member):
-    name: str = Field(min_length=1)
-    language: Language
-    components: list[Component] = []
-
-
-class Interactive(_Member):
-    type: str
-    action: dict[str, Any]
-
-
-class Reaction(_Member):
-    message_id: str
-    emoji: str
-
-
-CONTENTS: dict[str, type[BaseModel]] = {
-    "text": Text,
-    "image": Captioned,
-    "audio": Media,
-    "video": Captioned,
-    "document": Document,
-    "sticker": Media,
-    "location": Location,
-    "template": Template,
-    "interactive": Interactive,
-    "reaction": Reaction,
-}
-LISTS = {"contacts"}
-
-
-class Envelope(_Member):
-    """What every message has beside its content."""
-
-    to: Annotated[str, Field(pattern=r"^\+?\d{5,20}$")] | None = None
-    recipient: Annotated[str, Field(pattern=r"^[A-Z]{2}\.\w+$")] | None = None
-    recipient_type: Literal["individual"] = "individual"
-    type: str = "text"
-    biz_opaque_callback_data: Annotated[str, Field(max_length=512)] | None = None
-    context: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,13 +70,20 @@ class WhatsApp(Carrier[WhatsAppMessage]):
         super().__init__(config, network)
         self._ids = config.phone_number_ids
         self._numbers = {identifier: number for number, identifier in config.phone_number_ids.items()}
+        self._templates = Templates()
 
     @staticmethod
     def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
-        return meta.account(f"{carriers}/whatsapp_cloud", credentials)
+        return {**meta.account(f"{carriers}/whatsapp_cloud", credentials), "waba_id": BUSINESS_ACCOUNT}
 
     def routes(self) -> list[Route]:
-        return [meta.messages(self.provider, self._config, self.send)]
+        name, config = self.provider, self._config
+        return [
+            Route(ATTACHMENTS, self.attachment),
+            meta.messages(name, config, self.send),
+            meta.route(name, config, "/message_templates", ["GET", "POST", "DELETE"], self.templates),
+            meta.route(name, config, "", ["GET"], self.node),
+        ]
 
     async def handshake(self, client: httpx.AsyncClient) -> bool:
         return await meta.handshake(self.provider, self._config, client)
@@ -164,10 +92,87 @@ class WhatsApp(Carrier[WhatsAppMessage]):
         """POST /{phone_number_id}/messages. GraphError if the body is wrong."""
         try:
             envelope = check(Envelope, value)
-            _check_content(envelope.type, value)
+            content = check_content(envelope.type, value)
         except Faulty as faulty:
             raise _graph_error(faulty.faults[0]) from None
-        return await self._network.exchange(self, [_message(sender, envelope, body)])
+        if isinstance(content, Template):
+            components = [component.model_dump() for component in content.components]
+            self._templates.check_message(content.name, content.language.code, components)
+        return await self._network.exchange(self, [message_of(sender, envelope, body)])
+
+    async def templates(self, request: Request) -> Response:
+        """GET, POST and DELETE /{business_account}/message_templates"""
+        if request.path_params["object"] != BUSINESS_ACCOUNT:
+            raise meta.no_such_object(request)
+        query = request.query_params
+        match request.method:
+            case "POST":
+                template = self._templates.create(meta.parse(await request.body()))
+                self._network.report_later(REVIEW_SECONDS, lambda: self._reviewed(template))
+                return JSONResponse({name: template.node[name] for name in ("id", "status", "category")})
+            case "DELETE":
+                if "name" not in query:
+                    raise GraphError(100, "(#100) The parameter name is required")
+                self._templates.delete(query["name"], query.get("hsm_id"))
+                return JSONResponse({"success": True})
+        page = self._templates.page(query, request.url)
+        usual = ("name", "parameter_format", "components", "language", "status", "category")
+        page["data"] = [meta.fields(request, node, usual) for node in page["data"]]
+        return JSONResponse(page)
+
+    def _reviewed(self, template: Filed) -> Webhook | None:
+        """The decision about a template; None if it was deleted meanwhile."""
+        if template not in self._templates:
+            return None
+        template.review()
+        change = {"value": template.news(), "field": "message_template_status_update"}
+        return self._changed({"time": int(time.time()), "changes": [change]})
+
+    async def node(self, request: Request) -> Response:
+        """GET /{phone_number_id}, which is what our numbers and questions for `fields` name; any other id
+        is media that somebody sent. Media whose id ends like the handset that is refused is gone."""
+        identifier = request.path_params["object"]
+        if identifier in self._numbers or "fields" in request.query_params:
+            return JSONResponse(meta.fields(request, self._number(identifier), NUMBER_FIELDS))
+        if handset(identifier).refused:
+            raise meta.no_such_object(request)
+        picture = media.placeholder("picture.jpg")
+        until = int(time.time()) + ATTACHMENT_SECONDS
+        url = request.url.replace(path=ATTACHMENTS, query=f"mid={identifier}&ext={until}")
+        return JSONResponse(
+            {
+                "messaging_product": "whatsapp",
+                "url": str(url),
+                "mime_type": picture.headers["content-type"],
+                "sha256": hashlib.sha256(picture.body).hexdigest(),
+                "file_size": len(picture.body),
+                "id": identifier,
+            }
+        )
+
+    def _number(self, identifier: str) -> dict[str, Any]:
+        number = self._numbers.get(identifier, identifier)
+        status, code = NUMBERS.get(last4(number), ("CONNECTED", "VERIFIED"))
+        return {
+            "verified_name": "Our Number",
+            "display_phone_number": f"+{number}",
+            "status": status,
+            "name_status": "APPROVED",
+            "code_verification_status": code,
+            "quality_rating": "GREEN",
+            "id": identifier,
+        }
+
+    async def attachment(self, request: Request) -> Response:
+        """GET what `url` of media names: with the token, and for five minutes."""
+        try:
+            meta.authorise(request, self._config.secret("meta access_token"))
+        except GraphError as error:
+            return error.response()
+        until = request.query_params.get("ext", "")
+        if not until.isdecimal() or int(until) < time.time():
+            return Response(status_code=404)
+        return media.placeholder("picture.jpg")
 
     def throttled(self) -> Response:
         return THROTTLED.response()
@@ -231,7 +236,10 @@ class WhatsApp(Carrier[WhatsAppMessage]):
         number = self._numbers.get(phone_number_id, phone_number_id)
         metadata = {"display_phone_number": number, "phone_number_id": phone_number_id}
         value = {"messaging_product": "whatsapp", "metadata": metadata, **news}
-        entry = {"id": BUSINESS_ACCOUNT, "changes": [{"value": value, "field": "messages"}]}
+        return self._changed({"changes": [{"value": value, "field": "messages"}]})
+
+    def _changed(self, news: Mapping[str, Any]) -> Webhook:
+        entry = {"id": BUSINESS_ACCOUNT, **news}
         return webhook(self.provider, {"object": "whatsapp_business_account", "entry": [entry]}, self._config)
 
 
@@ -242,28 +250,6 @@ UNDELIVERABLE = {
     "error_data": {"details": "The recipient has no WhatsApp account that can receive this message."},
     "href": "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/",
 }
-
-
-def _check_content(kind: str, value: Mapping[str, Any]) -> None:
-    if value.get("to") is None and value.get("recipient") is None:
-        raise Faulty(Fault(("to",), True, "is required"))
-    if kind not in CONTENTS and kind not in LISTS:
-        raise Faulty(Fault(("type",), False, "is not a message type"))
-    content = value.get(kind)
-    if content is None:
-        raise Faulty(Fault((kind,), True, "is required"))
-    if kind in LISTS:
-        if not (isinstance(content, list) and content):
-            raise Faulty(Fault((kind,), False, "must be a list with at least one entry"))
-        return
-    try:
-        checked = check(CONTENTS[kind], content)
-    except Faulty as faulty:
-        inner = [Fault((kind, *fault.path), fault.missing, fault.reason) for fault in faulty.faults]
-        raise Faulty(*inner) from None
-    if isinstance(checked, Media) and (checked.link is None) == (checked.id is None):
-        missing = checked.link is None
-        raise Faulty(Fault((kind, "link"), missing, "exactly one of link and id is needed"))
 
 
 def _graph_error(fault: Fault) -> GraphError:
@@ -279,7 +265,7 @@ def _graph_error(fault: Fault) -> GraphError:
     return GraphError(100, f"(#100) Param {fault.dotted}: {fault.reason}", details=fault.reason)
 
 
-def _message(sender: str, envelope: Envelope, body: bytes) -> WhatsAppMessage:
+def message_of(sender: str, envelope: Envelope, body: bytes) -> WhatsAppMessage:
     asked_for = envelope.to or envelope.recipient or ""
     number = asked_for.removeprefix("+")
     by_user_id = envelope.to is None

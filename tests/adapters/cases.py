@@ -251,7 +251,7 @@ def received(provider: str, body: str | bytes | Json) -> list[Event]:
     about = known(provider)
     hook = about.signed(payload)
     adapter(provider).verify(hook, about.account(provider))
-    events = adapter(provider).events(hook)
+    events = adapter(provider).events(adapter(provider).plain(hook, about.account(provider)))
     assert all(event.raw for event in events)
     if about.format == "json":
         assert all(is_within(event.raw, json.loads(payload)) for event in events)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -28,7 +29,7 @@ from switchboard.errors import (
     Unavailable,
 )
 from switchboard.failures import REASONS
-from switchboard.models.events import Hook, Receipt
+from switchboard.models.events import Event, Hook, Receipt
 from switchboard.models.messages import Channel
 from tests.adapters.cases import FIXTURES, UUID, Answer, Failed, fixture, known, with_login
 
@@ -142,6 +143,11 @@ def test_outcomes(provider: str, answer: Answer, error: Failed, code: int, pause
 # --- callbacks -------------------------------------------------------------------------------------
 
 
+def events_of(provider: str, hook: Hook) -> list[Event]:
+    """The events of a callback that was verified."""
+    return adapter(provider).events(adapter(provider).plain(hook, known(provider).account(provider)))
+
+
 def believes(provider: str, hook: Hook) -> bool:
     try:
         adapter(provider).verify(hook, known(provider).account(provider))
@@ -176,7 +182,7 @@ def test_an_empty_secret_proves_nothing(provider: str) -> None:
 
 def test_a_batch_yields_every_event(provider: str) -> None:
     about = known(provider)
-    events = adapter(provider).events(about.signed(fixture(provider, about.batch)))
+    events = events_of(provider, about.signed(fixture(provider, about.batch)))
     assert len(events) == about.events
     assert all(event.raw for event in events)
 
@@ -186,7 +192,7 @@ def test_an_unknown_status_survives(provider: str) -> None:
     unknown = about.unknown if isinstance(about.unknown, bytes) else json.dumps(about.unknown).encode()
     if not about.unknown:
         pytest.skip("its events have no status words")
-    (event,) = adapter(provider).events(about.signed(unknown))
+    (event,) = events_of(provider, about.signed(unknown))
     assert isinstance(event, Receipt)
     assert event.status is None
     assert event.failure is None
@@ -212,7 +218,7 @@ def test_a_callback_that_is_no_json_object_is_no_silence(provider: str, body: by
     if known(provider).format != "json":
         pytest.skip("is not JSON anyway")
     with pytest.raises(InvalidRequest) as caught:
-        adapter(provider).events(known(provider).signed(body))
+        events_of(provider, known(provider).signed(body))
     assert [fault.name for fault in caught.value.faults] == ["body"]
 
 
@@ -234,7 +240,12 @@ ODD = [b"", b"0", b"-1", b"1" * 400, b"event", b"text", b"\xc3\xbc", b"&amp;", b
 def callbacks(provider: str) -> list[bytes]:
     """The fixtures that have events."""
     bodies = [fixture(provider, path.name) for path in sorted((FIXTURES / provider).iterdir())]
-    return [body for body in bodies if adapter(provider).events(known(provider).signed(body))]
+    found = []
+    for body in bodies:
+        with suppress(InvalidRequest):  # answers need not be written as callbacks are
+            if events_of(provider, known(provider).signed(body)):
+                found.append(body)
+    return found
 
 
 def places(value: object) -> list[tuple[Any, Any]]:
@@ -254,18 +265,18 @@ def test_no_odd_value_in_a_callback_is_an_error(provider: str, data: st.DataObje
     body = data.draw(st.sampled_from(callbacks(provider)))
     if known(provider).format == "form":
         pairs = [(name, data.draw(st.text(max_size=20))) for name, _ in parse_qsl(body.decode())]
-        adapter(provider).events(known(provider).signed(urlencode(pairs).encode()))
+        events_of(provider, known(provider).signed(urlencode(pairs).encode()))
         return
     if known(provider).format == "xml":
         words = re.sub(rb">[^<>]+<", lambda _: b">" + data.draw(st.sampled_from(ODD)) + b"<", body)
-        adapter(provider).events(known(provider).signed(words))
+        events_of(provider, known(provider).signed(words))
         return
     payload = json.loads(body)
     spots = places(payload)
     for _ in range(data.draw(st.integers(1, 3))):
         container, key = data.draw(st.sampled_from(spots))
         container[key] = data.draw(JSON)
-    events = adapter(provider).events(known(provider).signed(json.dumps(payload).encode()))
+    events = events_of(provider, known(provider).signed(json.dumps(payload).encode()))
     for event in events:
         json.dumps(event.raw, ensure_ascii=False).encode()  # can be stored and passed on
 

@@ -1,4 +1,4 @@
-"""Viber Business Messages through Infobip."""
+"""Infobip: what its channels share, SMS and Viber Business Messages. WhatsApp is in test_infobip_whatsapp."""
 
 import json
 from collections.abc import Mapping
@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
-from switchboard.adapters import Account, adapter
+from switchboard.adapters import Account, Verification, adapter
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.models.events import Failure, Hook, Inbound, Receipt, Usage
 from switchboard.models.messages import Channel, InboundContent, Status
@@ -84,6 +85,21 @@ def ttl(seconds: int | None, lifetime: int | None = None) -> Mapping[str, Any]:
     return {"viber": {"ttl": seconds}, "lifetime": lifetime}
 
 
+SMS = {"channel": Channel.SMS, "sender": "442079460123"}
+
+
+def sms(seconds: int | None = None) -> Mapping[str, Any]:
+    validity = {"validityPeriod": {"amount": seconds, "timeUnit": "SECONDS"}}
+    message: dict[str, Any] = {
+        "sender": "442079460123",
+        "destinations": [{"to": "447700900321", "messageId": UUID}],
+        "content": {"text": "Your parcel is on its way"},
+        "webhooks": {"delivery": {"url": CALLBACK}, **ECHO},
+        **({"options": validity} if seconds is not None else {}),
+    }
+    return {"messages": [message]}
+
+
 SENDS = [
     Send("text", body=body(), url="https://x1.api.example/viber/2/messages"),
     Send("promotion", message={"viber": {"category": "promotion"}}, body=body(label="PROMOTIONAL")),
@@ -134,6 +150,12 @@ SENDS = [
         url="https://x9.api.example/viber/2/messages",
     ),
     Send("sent before", reply=(200, "duplicate")),
+    Send("SMS", message=SMS, body=sms(), url="https://x1.api.example/sms/3/messages"),
+    Send("SMS with the step's time", message={**SMS, "lifetime": 600}, body=sms(600)),
+    Send("SMS with no time left", message={**SMS, "lifetime": 0}, body=sms(1)),
+    Send("SMS not above Infobip's most", message={**SMS, "lifetime": 604_800}, body=sms(172_800)),
+    Send("Viber's ttl is not SMS's", message={**SMS, "viber": {"ttl": 60}}, body=sms()),
+    Send("SMS sent before", message=SMS, reply=(200, "duplicate")),
 ]
 
 
@@ -208,6 +230,28 @@ FAILURES = [
     Send("video", content("video", url="https://shop.example/v.mp4"), raises=Rejected, code=1140),
     Send("vcard", content("vcard", url="https://shop.example/a.vcf"), raises=Rejected, code=1140),
     Send("no callback token", settings={"callback_token": ""}, raises=ConfigurationError, code=1370),
+    Send(
+        "SMS without credit",
+        message=SMS,
+        reply=(200, "rejected"),
+        raises=ConfigurationError,
+        code=1070,
+        provider_code="REJECTED_NOT_ENOUGH_CREDITS",
+    ),
+    Send(
+        "SMS with an image",
+        content("image", url=PICTURE),
+        message=SMS,
+        raises=Rejected,
+        code=1140,
+    ),
+    Send(
+        "SMS with custom content",
+        content("custom", custom={"text": "x"}),
+        message=SMS,
+        raises=Rejected,
+        code=1140,
+    ),
 ]
 
 
@@ -235,6 +279,11 @@ def inbound(number: int, what: InboundContent) -> Inbound:
     return Inbound(Channel.VIBER, str(6 * 10**18 + number), "447700900321", "ExampleShop", when, what, {})
 
 
+def written(number: int, sender: str, recipient: str, what: InboundContent) -> Inbound:
+    when = datetime(2026, 11, 25, 9, 10, 11, 120_000, tzinfo=UTC)
+    return Inbound(Channel.SMS, str(7 * 10**18 + number), sender, recipient, when, what, {})
+
+
 RECEIVES = [
     Receive("delivered", "delivered", [receipt(Status.DELIVERED, usage=Usage(Decimal("0.0213"), "EUR"))]),
     Receive(
@@ -254,6 +303,19 @@ RECEIVES = [
             inbound(5, came("unsupported")),
         ],
     ),
+    Receive(
+        "SMS in three parts",
+        "sms-delivered",
+        [receipt(Status.DELIVERED, usage=Usage(Decimal("0.1035"), "EUR"))],
+    ),
+    Receive(
+        "inbound SMS",
+        "sms-inbound",
+        [
+            written(1, "447700900321", "442079460123", came("text", text="STOP parcels")),
+            written(2, "447700900322", "62442", came("unsupported")),
+        ],
+    ),
 ]
 
 
@@ -263,6 +325,7 @@ def test_receives(case: Receive) -> None:
 
 
 REPORTS: list[tuple[int, int, str | None, Status | None, Failure | None]] = [
+    (0, 0, None, Status.SUBMITTED, None),
     (1, 3, None, Status.SUBMITTED, None),
     (3, 2, None, Status.SUBMITTED, None),
     (3, 5, None, Status.DELIVERED, None),
@@ -278,6 +341,12 @@ REPORTS: list[tuple[int, int, str | None, Status | None, Failure | None]] = [
     (5, 999, None, Status.REJECTED, Failure(1330, "A_STATUS")),
     (5, 23, None, Status.SUBMITTED, None),
     (2, 9, "EC_DUPLICATE_REQUEST", Status.SUBMITTED, None),
+    (2, 9, "EC_DUPLICATE_MESSAGE", Status.SUBMITTED, None),
+    (2, 9, "EC_UNKNOWN_SUBSCRIBER", Status.UNDELIVERABLE, Failure(1190, "EC_UNKNOWN_SUBSCRIBER")),
+    (2, 9, "EC_ILLEGAL_SUBSCRIBER", Status.REJECTED, Failure(1280, "EC_ILLEGAL_SUBSCRIBER")),
+    (4, 15, "EC_ABSENT_SUBSCRIBER", Status.UNDELIVERABLE, Failure(1180, "EC_ABSENT_SUBSCRIBER")),
+    (2, 9, "EC_TIME_OUT", Status.UNDELIVERABLE, Failure(1230, "EC_TIME_OUT")),
+    (2, 9, "EC_CONTENT_BLOCKED", Status.REJECTED, Failure(1240, "EC_CONTENT_BLOCKED")),
     (6, 1, None, None, None),
 ]
 
@@ -313,6 +382,14 @@ def test_prices(price: Any, usage: Usage | None) -> None:
     assert received(NAME, payload) == [receipt(Status.DELIVERED, usage=usage)]
 
 
+@pytest.mark.parametrize("count", [0, -1, None, "3", True])
+def test_a_message_has_at_least_one_part(count: Any) -> None:
+    payload = json.loads(fixture(NAME, "sms-delivered"))
+    payload["results"][0]["messageCount"] = count
+    usage = Usage(Decimal("0.0345"), "EUR")
+    assert received(NAME, payload) == [receipt(Status.DELIVERED, usage=usage)]
+
+
 def test_our_id_is_found_without_the_echo_and_times_without_a_zone_are_utc() -> None:
     payload = {"results": [{"messageId": UUID, "seenAt": "2026-11-25T09:05:00"}]}
     assert received(NAME, payload) == [receipt(Status.READ, datetime(2026, 11, 25, 9, 5, tzinfo=UTC))]
@@ -330,3 +407,67 @@ ODD = [
 @pytest.mark.parametrize("payload", ODD, ids=str)
 def test_what_is_not_news_is_skipped(payload: Mapping[str, Any]) -> None:
     assert received(NAME, payload) == []
+
+
+# --- access ----------------------------------------------------------------------------------------
+
+ACCOUNT = PROVIDER.account(NAME)
+KEY = "App infobip-key-of-a-test"
+
+
+def refusal(code: str) -> Verification:
+    return Verification("failed", f"the provider refused: 1370 ({code})")
+
+
+CHECKS: list[tuple[str, int, Any, Verification]] = [
+    ("verified", 200, {"balance": -1.5, "currency": "EUR"}, Verification("verified")),
+    ("bad key", 401, json.loads(fixture(NAME, "unauthorised")), refusal("UNAUTHORIZED")),
+    ("no such scope", 403, {"errorCode": "E403", "violations": []}, refusal("E403")),
+    ("down", 500, {}, Verification("pending", "the provider did not answer: 1331 (500)")),
+    (
+        "something else answers",
+        200,
+        {},
+        Verification("pending", "the provider did not answer: 1331 (no balance)"),
+    ),
+]
+
+
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.VIBER])
+@pytest.mark.parametrize(
+    ("status", "body", "expected"), [case[1:] for case in CHECKS], ids=[case[0] for case in CHECKS]
+)
+def test_check(channel: Channel, status: int, body: Any, expected: Verification) -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(status, json=body)
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        assert adapter(NAME).verification(ACCOUNT, channel, "ExampleShop", client) == expected
+    (request,) = requests
+    assert (request.method, str(request.url)) == ("GET", "https://x1.api.example/account/1/balance")
+    assert request.headers["authorization"] == KEY
+
+
+MEDIA = [
+    ("https://x1.api.example/whatsapp/1/senders/442079460123/media/1", KEY),
+    ("https://api.infobip.com/whatsapp/1/senders/442079460123/media/1", KEY),
+    ("https://x9.api.infobip.com/whatsapp/1/senders/442079460123/media/1", KEY),
+    ("http://api.infobip.com/whatsapp/1/senders/442079460123/media/1", None),
+    ("http://x1.api.example/whatsapp/1/senders/442079460123/media/1", None),
+    ("https://x1.api.example:8443/1", None),
+    ("https://x1.api.example.evil.example/1", None),
+    ("https://evilapi.infobip.com.example/1", None),
+    ("https://evilapi.infobip.com/1", None),
+    ("https://media.example/1.jpg", None),
+]
+
+
+@pytest.mark.parametrize(("media", "key"), MEDIA, ids=[media for media, _ in MEDIA])
+def test_nobody_else_gets_the_key_with_a_download(media: str, key: str | None) -> None:
+    with httpx.Client() as client:
+        request = adapter(NAME).download(media, ACCOUNT, client)
+    assert (request.method, str(request.url)) == ("GET", media)
+    assert request.headers.get("authorization") == key

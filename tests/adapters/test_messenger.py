@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import pytest
 
+from switchboard.adapters import Verification, adapter
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.models.events import Conversation, Inbound, Receipt, Watermark
 from switchboard.models.messages import Channel, InboundContent, Status
@@ -13,6 +15,7 @@ from tests.adapters.cases import (
     META_SETTINGS,
     UUID,
     Failed,
+    Json,
     Provider,
     Receive,
     Send,
@@ -61,6 +64,13 @@ def attachment(kind: str, url: str) -> Mapping[str, Any]:
 
 TEXT = {"text": "Your parcel is on its way"}
 BUTTONS = {"attachment": {"type": "template", "payload": {"template_type": "button", "text": "Yes?"}}}
+UTILITY = {
+    "template": {
+        "name": "parcel_sent",
+        "language": {"code": "en"},
+        "components": [{"type": "body", "parameters": [{"type": "text", "text": "Ann"}]}],
+    }
+}
 SENDS = [
     Send("text", body=body(TEXT), url=f"https://graph.facebook.com/v26.0/{PAGE}/messages"),
     Send("update", message={"messenger": {"category": "update"}}, body=body(TEXT, "UPDATE")),
@@ -88,6 +98,13 @@ SENDS = [
         for kind in ("audio", "video", "file")
     ),
     Send("custom", content("custom", custom={**BUTTONS, "metadata": "mine"}), body=body(BUTTONS)),
+    Send("custom utility", content("custom", custom=UTILITY), body=body(UTILITY, "UTILITY")),
+    Send(
+        "custom utility needs no tag",
+        content("custom", custom=UTILITY),
+        message={"messenger": {"category": "message_tag", "tag": "HUMAN_AGENT"}},
+        body=body(UTILITY, "UTILITY"),
+    ),
     Send(
         "own base address",
         settings={"base_url": "http://127.0.0.1:4801/meta/v26.0"},
@@ -112,7 +129,14 @@ REFUSALS: list[tuple[int, int | None, Failed, int]] = [
     (10, 2018065, Rejected, 1340),
     (100, None, Rejected, 1020),
     (100, 2018109, Rejected, 1381),
+    (10, 2018278, Rejected, 1340),
+    (100, 33, Rejected, 1020),
+    (100, 2018047, Rejected, 1380),
+    (10303, None, Rejected, 1330),
     (1200, None, Unavailable, 1331),
+    (2, None, Unavailable, 1331),
+    (32, None, Throttled, 1000),
+    (4, None, Throttled, 1000),
     (4, 2018022, Throttled, 1000),
     (613, None, Throttled, 1000),
     (190, 463, ConfigurationError, 1370),
@@ -120,6 +144,10 @@ REFUSALS: list[tuple[int, int | None, Failed, int]] = [
     (10, 1893063, ConfigurationError, 1140),
     (200, 2018028, ConfigurationError, 1140),
     (200, None, ConfigurationError, 1370),
+    (230, None, ConfigurationError, 1370),
+    (299, None, ConfigurationError, 1370),
+    (3, None, ConfigurationError, 1370),
+    (368, None, ConfigurationError, 1140),
     (77777, None, Rejected, 1020),
 ]
 
@@ -138,6 +166,21 @@ FAILURES = [
     ),
     Send("retired tag", message=TAGGED, reply=(400, {"error": {"code": 100}}), raises=Rejected, code=1021),
     Send(
+        "retired tag, with a subcode",
+        message=TAGGED,
+        reply=(400, {"error": {"code": 100, "error_subcode": 1893061}}),
+        raises=Rejected,
+        code=1021,
+        provider_code="100/1893061",
+    ),
+    Send(
+        "large file, tagged",
+        message=TAGGED,
+        reply=(400, {"error": {"code": 100, "error_subcode": 2018109}}),
+        raises=Rejected,
+        code=1381,
+    ),
+    Send(
         "unknown person, tagged",
         message=TAGGED,
         reply=(400, {"error": {"code": 100, "error_subcode": 2018001}}),
@@ -154,6 +197,48 @@ FAILURES = [
 @pytest.mark.parametrize("case", FAILURES, ids=label)
 def test_failures(case: Send) -> None:
     sent(NAME, case)
+
+
+CHECKS: list[tuple[str, tuple[int, Json], Verification]] = [
+    ("fits", (200, {"name": "The Shop", "id": PAGE}), Verification("verified")),
+    ("another page", (200, {"id": "9"}), Verification("failed", "Meta answered for the page 9")),
+    (
+        "no such page",
+        (400, {"error": {"code": 100, "error_subcode": 33}}),
+        Verification("failed", "the provider refused: 1020 (100/33)"),
+    ),
+    ("token", (401, {"error": {"code": 190}}), Verification("failed", "the provider refused: 1370 (190)")),
+    ("down", (500, {}), Verification("pending", "the provider did not answer: 1331 (500)")),
+    ("silence", (200, {}), Verification("pending", "the provider did not answer: 1331 (no page id)")),
+]
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"), [case[1:] for case in CHECKS], ids=[case[0] for case in CHECKS]
+)
+def test_check(reply: tuple[int, Json], expected: Verification) -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(reply[0], json=reply[1])
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        about = PROVIDER.account(NAME)
+        assert adapter(NAME).verification(about, Channel.MESSENGER, PAGE, client) == expected
+    (request,) = requests
+    assert (request.method, str(request.url)) == (
+        "GET",
+        f"https://graph.facebook.com/v26.0/{PAGE}?fields=name",
+    )
+    assert request.headers["authorization"] == "Bearer EAAB-page-or-system-token"
+
+
+def test_attachments_are_public() -> None:
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(500))) as client:
+        request = adapter(NAME).download("https://cdn.example/a.jpg", PROVIDER.account(NAME), client)
+    assert (request.method, str(request.url)) == ("GET", "https://cdn.example/a.jpg")
+    assert "authorization" not in request.headers
 
 
 # --- callbacks -------------------------------------------------------------------------------------
@@ -242,6 +327,7 @@ ODD = [
     event(read={"watermark": "soon"}),
     event(message=[]),
     event(message={"text": "no id"}),
+    {"entry": [{"changes": [{"field": "message_template_status_update", "value": {"event": "APPROVED"}}]}]},
     event(telepathy={"watermark": 1795600001400}),
 ]
 

@@ -5,9 +5,17 @@ from base64 import b64decode
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
+from sandbox.carriers.messenger import Messenger
+from switchboard.adapters import Account, Verification, adapter
+from switchboard.errors import Rejected
+from switchboard.models.events import Event, Hook, Receipt, Watermark
+from switchboard.models.messages import Channel, Message, Status
+
 from .rig import (
+    CREDENTIALS,
     PAGE,
     PHONE,
     PHONE_ID,
@@ -22,6 +30,7 @@ from .rig import (
 
 pytestmark = pytest.mark.network
 
+UTILITY = {"name": "parcel", "language": {"code": "en"}, "components": []}
 TEMPLATE = {"type": "template", "template": {"name": "parcel", "language": {"code": "en_GB"}}}
 
 
@@ -183,7 +192,12 @@ def test_messenger_events(rig: Rig) -> None:
         pytest.param({"message": {"attachment": {"type": "gif", "payload": {}}}}, None, id="type"),
         pytest.param({"message": {"attachment": {"type": "template", "payload": {}}}}, None, id="template"),
         pytest.param({"messaging_type": "MESSAGE_TAG"}, None, id="no-tag"),
-        pytest.param({"messaging_type": "MESSAGE_TAG", "tag": "ACCOUNT_UPDATE"}, None, id="retired-tag"),
+        pytest.param({"messaging_type": "MESSAGE_TAG", "tag": "ACCOUNT_UPDATE"}, 1893061, id="retired-tag"),
+        pytest.param({"messaging_type": "UTILITY"}, None, id="utility-without-template"),
+        pytest.param({"message": {"template": UTILITY}}, None, id="template-without-utility"),
+        pytest.param(
+            {"messaging_type": "UTILITY", "message": {"template": {"name": "parcel"}}}, None, id="no-language"
+        ),
         pytest.param({"messaging_type": "OTHER"}, None, id="messaging-type"),
     ],
 )
@@ -232,3 +246,86 @@ def test_graph_takes_the_token_from_the_query(rig: Rig) -> None:
     body = whatsapp_body("447700900002", None)
     path = f"/whatsapp_cloud/v26.0/{PHONE_ID}/messages?access_token={SECRETS['access_token']}"
     assert rig.http.post(path, json=body).status_code == 200
+
+
+# --- our Messenger adapter -------------------------------------------------------------------------
+
+
+def account(rig: Rig) -> Account:
+    return Account("messenger", "default", Messenger.account(rig.url, rig.receiver.url, CREDENTIALS))
+
+
+def outgoing(content: dict[str, Any], last4: str = "4321", **options: str) -> Message:
+    return Message.model_validate(
+        {
+            "message_uuid": str(uuid4()),
+            "channel": "messenger",
+            "sender": PAGE,
+            "recipient": person("messenger", last4),
+            "content": content,
+            "messenger": options,
+        }
+    )
+
+
+def handed_over(rig: Rig, message: Message) -> str:
+    with httpx.Client(trust_env=False) as client:
+        return adapter("messenger").send(message, account(rig), client)
+
+
+def test_our_adapter_reads_what_became_of_a_message(rig: Rig) -> None:
+    message = outgoing({"type": "text", "text": "Good day"})
+    mid = handed_over(rig, message)
+    events: list[Event] = []
+    for call in rig.receiver.wait(3, f'"{message.recipient}"'):
+        hook = Hook(call.body, headers=call.headers)
+        adapter("messenger").verify(hook, account(rig))
+        events += adapter("messenger").events(hook)
+    echo, delivered, read = events
+    assert isinstance(echo, Receipt)
+    assert (echo.message_uuid, echo.provider_id) == (message.message_uuid, mid)
+    assert isinstance(delivered, Watermark)
+    assert (delivered.status, delivered.provider_ids) == (Status.DELIVERED, (mid,))
+    assert isinstance(read, Watermark)
+    assert (read.status, read.provider_ids) == (Status.READ, ())
+    assert echo.conversation == delivered.conversation == read.conversation
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        pytest.param({"type": "image", "url": "https://e.example/a.png"}, {}, id="image"),
+        pytest.param({"type": "file", "url": "https://e.example/a.pdf"}, {"category": "update"}, id="file"),
+        pytest.param({"type": "custom", "custom": {"template": UTILITY}}, {}, id="utility"),
+        pytest.param(
+            {"type": "text", "text": "Good day"}, {"category": "message_tag", "tag": "HUMAN_AGENT"}, id="tag"
+        ),
+    ],
+)
+def test_our_adapter_is_understood(rig: Rig, content: dict[str, Any], options: dict[str, str]) -> None:
+    assert handed_over(rig, outgoing(content, "0002", **options)).startswith("m_")
+
+
+@pytest.mark.parametrize("tag", ["ACCOUNT_UPDATE", "SHIPPING_UPDATE"])
+def test_our_adapter_knows_a_retired_tag(rig: Rig, tag: str) -> None:
+    message = outgoing({"type": "text", "text": "Good day"}, category="message_tag", tag=tag)
+    with pytest.raises(Rejected) as caught:
+        handed_over(rig, message)
+    assert (caught.value.code, caught.value.provider_code) == (1021, "100/1893061")
+
+
+@pytest.mark.parametrize(
+    ("page", "settings", "expected"),
+    [
+        (PAGE, {}, Verification("verified")),
+        (PAGE, {"access_token": "wrong"}, Verification("failed", "the provider refused: 1370 (190)")),
+        ("the-page", {}, Verification("failed", "the provider refused: 1020 (100/33)")),
+    ],
+    ids=["fits", "token", "no page"],
+)
+def test_our_adapter_checks_a_page(
+    rig: Rig, page: str, settings: dict[str, str], expected: Verification
+) -> None:
+    asked = Account("messenger", "default", {**account(rig).settings, **settings})
+    with httpx.Client(trust_env=False) as client:
+        assert adapter("messenger").verification(asked, Channel.MESSENGER, page, client) == expected

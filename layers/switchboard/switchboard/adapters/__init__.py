@@ -10,7 +10,11 @@ from switchboard.adapters.base import Account, Adapter, MediaFile, Token, Verifi
 REGISTRY = {
     "aws": "switchboard.adapters.aws:Aws",
     "infobip": "switchboard.adapters.infobip:Infobip",
+    "line": "switchboard.adapters.line:Line",
     "messenger": "switchboard.adapters.messenger:Messenger",
+    "telegram": "switchboard.adapters.telegram:Telegram",
+    "viber_bot": "switchboard.adapters.viber_bot:ViberBot",
+    "wechat": "switchboard.adapters.wechat:WeChat",
     "whatsapp_cloud": "switchboard.adapters.whatsapp_cloud:WhatsAppCloud",
 }
 

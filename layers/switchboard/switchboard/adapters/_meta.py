@@ -20,20 +20,37 @@ BASE_URL = "https://graph.facebook.com/v26.0"
 SECRETS = ("access_token", "app_secret", "verify_token")
 
 
-def post(account: Account, sender: str, body: Mapping[str, Any]) -> httpx.Request:
-    """A send request of the page or phone number `sender`."""
-    return httpx.Request(
-        "POST",
-        f"{account.base_url(BASE_URL)}/{quote(sender, safe='')}/messages",
-        headers={"Authorization": f"Bearer {secret(account, 'access_token')}"},
-        json=body,
-    )
+NO_SUCH_OBJECT = (100, 33)
+"""Code and subcode for an id that does not exist, or that this token may not see."""
+
+
+def authorization(account: Account) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret(account, 'access_token')}"}
+
+
+def get(account: Account, *path: str, **query: str) -> httpx.Request:
+    """A question about an object, or about what it has."""
+    return httpx.Request("GET", address(account, *path), headers=authorization(account), params=query)
+
+
+def post(account: Account, *path: str, body: Mapping[str, Any]) -> httpx.Request:
+    return httpx.Request("POST", address(account, *path), headers=authorization(account), json=body)
+
+
+def address(account: Account, *path: str) -> str:
+    """The first part is an object's id: a page, a phone number, a business account or media."""
+    return "/".join((account.base_url(BASE_URL), *(quote(part, safe="") for part in path)))
 
 
 def error_codes(reply: httpx.Response) -> tuple[int | None, int | None]:
     """`code` and `error_subcode` of an error answer."""
     error = mapping(answer(reply).get("error"))
     return integer(error.get("code")), integer(error.get("error_subcode"))
+
+
+def provider_code(code: int | None, subcode: int | None) -> str:
+    """Both in one: 100/2018001."""
+    return "/".join(str(part) for part in (code, subcode) if part is not None)
 
 
 def verify(hook: Hook, account: Account) -> None:

@@ -1,6 +1,6 @@
 """Reads what providers send: each value is of the expected kind, or is nothing.
 
-One odd item must not cost the rest of a batch, so nothing here raises but `json_object`.
+One odd item must not cost the rest of a batch, so nothing here raises but `json_object` and `own_sender`.
 """
 
 import json
@@ -53,6 +53,25 @@ def json_object(hook: Hook) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise InvalidRequest(Fault("body", "is not the JSON this provider sends"))
     return payload
+
+
+def own_sender(hook: Hook) -> str:
+    """The sender of ours that a callback is for, where only its address tells: ?sender=.
+
+    InvalidRequest if it is not there: the provider was given a wrong address, and keeps its news until it
+    is given the right one.
+    """
+    if not hook.query.get("sender"):
+        raise InvalidRequest(Fault("sender", "is missing in the address that the provider was given"))
+    return hook.query["sender"]
+
+
+def enclosed(value: object) -> dict[str, Any]:
+    """The JSON object that a string of a callback holds; empty if it holds none."""
+    try:
+        return json_object(Hook(text(value).encode(errors="replace")))
+    except InvalidRequest:
+        return {}
 
 
 def answer(reply: httpx.Response) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from switchboard.adapters._reading import (
     text,
 )
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unavailable, Unreachable
-from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt, Usage
+from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt, TemplateNews, Usage
 from switchboard.models.messages import (
     Audio,
     Channel,
@@ -71,6 +71,7 @@ ERRORS: dict[int, tuple[ErrorClass, int]] = {
     130429: (Throttled, 1000),
     131056: (Throttled, 1000),  # too many to this one person
     80007: (Throttled, 1000),
+    80008: (Throttled, 1000),  # the same for calls about templates
     4: (Throttled, 1000),
     132069: (Throttled, 1000),
     131048: (Throttled, 1210),
@@ -92,6 +93,10 @@ PAUSES = {131056: 6, 131048: 3600, 131064: 3600}
 
 # https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components#messages-object
 MEDIA = {"image": "image", "sticker": "image", "audio": "audio", "video": "video", "document": "file"}
+OPENED = "request_welcome"  # somebody opened the chat for the first time and has written nothing
+
+MEDIA_URL = f"{_meta.BASE_URL}/"
+"""The address of inbound media is this and its id; who downloads it needs more than a GET."""
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 
@@ -110,12 +115,16 @@ def body(message: Message) -> dict[str, Any]:
 
 
 def events(entries: object, hook: Hook) -> list[Event]:
-    """Everything in a webhook's `entry` list."""
+    """Everything in a webhook's `entry` list. Fields that are not about messages or templates are skipped."""
     found: list[Event] = []
     for entry in objects(entries):
         for change in objects(entry.get("changes")):
-            if change.get("field") == "messages":
-                found += _events(mapping(change.get("value")), hook)
+            value = mapping(change.get("value"))
+            match change.get("field"):
+                case "messages":
+                    found += _events(value, hook)
+                case "message_template_status_update":
+                    found += _template_news(value)
     return found
 
 
@@ -170,7 +179,11 @@ def _events(value: Mapping[str, Any], hook: Hook) -> list[Event]:
         for status in objects(value.get("statuses"))
         if text(status.get("status")) not in IGNORED
     ]
-    inbound = [_inbound(message, value, hook) for message in objects(value.get("messages"))]
+    inbound = [
+        _inbound(message, value, hook)
+        for message in objects(value.get("messages"))
+        if message.get("type") != OPENED
+    ]
     return [event for event in [*receipts, *inbound] if event]
 
 
@@ -182,7 +195,8 @@ def _receipt(raw: dict[str, Any]) -> Receipt:
         code = integer(errors[0].get("code")) if errors else None
         kind, ours = UNKNOWN if code is None else ERRORS.get(code, UNKNOWN)
         status, failure = final_status(kind), Failure(ours, text(code))
-    free = mapping(raw.get("pricing")).get("billable") is False
+    pricing = mapping(raw.get("pricing"))
+    free = pricing.get("billable") is False
     return Receipt(
         status=status,
         raw=raw,
@@ -192,6 +206,7 @@ def _receipt(raw: dict[str, Any]) -> Receipt:
         # Meta names no amounts: what is billed depends on a price list.
         usage=Usage(Decimal(0), "EUR") if free else None,
         failure=failure,
+        category="free" if free else text(pricing.get("category")) or None,
     )
 
 
@@ -230,7 +245,30 @@ def _inbound_content(raw: Mapping[str, Any]) -> InboundContent:
         case "location":
             words = {name: body.get(name) for name in ("name", "address", "url")}
             return place(body.get("latitude"), body.get("longitude"), **words)
-    url, media_id = text(body.get("url")), text(body.get("id"))
-    if media_id and not url:
-        url = f"{_meta.BASE_URL}/{media_id}"  # opens with the access token only
+    # The id lasts for days, the url that may come with it for minutes.
+    media_id = text(body.get("id"))
+    url = f"{MEDIA_URL}{media_id}" if media_id else text(body.get("url"))
     return shown(MEDIA.get(kind), url, body.get("caption"))
+
+
+def _template_news(value: dict[str, Any]) -> list[Event]:
+    name, status = text(value.get("message_template_name")), text(value.get("event")).upper()
+    if not (name and status):
+        return []
+    details = text(mapping(value.get("rejection_info")).get("reason"))
+    details = details or text(mapping(value.get("other_info")).get("description"))
+    return [
+        TemplateNews(
+            name=name,
+            language=text(value.get("message_template_language")),
+            status=status,
+            raw=value,
+            template_id=text(value.get("message_template_id")),
+            reason=": ".join(part for part in (reason(value.get("reason")), details) if part),
+        )
+    ]
+
+
+def reason(word: object) -> str:
+    """A reason in one word; empty where Meta writes NONE."""
+    return "" if word == "NONE" else text(word)

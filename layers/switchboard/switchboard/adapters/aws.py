@@ -1,17 +1,22 @@
-"""AWS End User Messaging SMS: https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2
+"""AWS End User Messaging: SMS, MMS and RCS, and WhatsApp through its Social service.
+
+https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2
+https://docs.aws.amazon.com/social-messaging/latest/APIReference/Welcome.html
 
 Settings of the account, all optional: `region`, `configuration_set` (events need one), `message_type`,
 and `access_key_id` with `secret_access_key` (and `session_token`), without which the function's own role
-is used. The protocol is spoken directly: boto3's client is slow to import and retries on its own.
+is used; for WhatsApp `phone_number_ids`, which maps our numbers to AWS's ids of them
+(phone-number-id-...), `waba_id` (waba-...), which only templates need, and `meta_version`. The protocols
+are spoken directly: boto3's clients are slow to import and retry on their own.
 """
 
-import logging
+import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, ClassVar
 
 import httpx
 
+from switchboard.adapters import _aws, _aws_rcs, _aws_senders, _aws_social
 from switchboard.adapters._reading import (
     ErrorClass,
     amount,
@@ -23,10 +28,10 @@ from switchboard.adapters._reading import (
     own_uuid,
     phone,
     said,
-    secret,
     text,
 )
-from switchboard.adapters.base import Account, Adapter, MediaBy, by_http_status, retry_after
+from switchboard.adapters.base import Account, Adapter, MediaBy, Verification, by_http_status, retry_after
+from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,
@@ -38,13 +43,21 @@ from switchboard.errors import (
     Unreachable,
 )
 from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt, Usage
-from switchboard.models.messages import Audio, Channel, File, Image, Message, Status, Text, Vcard, Video
+from switchboard.models.messages import (
+    Audio,
+    Channel,
+    File,
+    Image,
+    Message,
+    Part,
+    Status,
+    Text,
+    Vcard,
+    Video,
+)
 
-logging.getLogger("botocore.auth").setLevel(logging.INFO)  # on DEBUG it writes down session tokens
-
-SERVICE = "sms-voice"
 LONGEST_BODY = 1600
-SHORTEST_LIFE, LONGEST_LIFE = 5, 259_200  # seconds
+LIFE = 5, 259_200  # seconds: the shortest and the longest
 SHORT_CODE = 6  # digits: a longer number is written with "+"
 
 # eventType without TEXT_ or MEDIA_:
@@ -72,8 +85,9 @@ FAILURES: dict[str, tuple[ErrorClass, int]] = {
     "FILE_TYPE_UNSUPPORTED": (Rejected, 1382),
     "FILE_SIZE_EXCEEDED": (Rejected, 1381),
 }
-# (exception, Reason), Reason None for any:
+# (exception, Reason), Reason None for any, of both services:
 # https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.html#API_SendTextMessage_Errors
+# https://docs.aws.amazon.com/social-messaging/latest/APIReference/API_SendWhatsAppMessage.html#API_SendWhatsAppMessage_Errors
 ERRORS: dict[tuple[str, str | None], tuple[ErrorClass, int]] = {
     ("ThrottlingException", None): (Throttled, 1000),
     ("InternalServerException", None): (Unavailable, 1331),
@@ -103,6 +117,11 @@ ERRORS: dict[tuple[str, str | None], tuple[ErrorClass, int]] = {
     ("ValidationException", "SENDER_ID_NOT_REGISTERED"): (ConfigurationError, 1120),
     ("ValidationException", "SENDER_ID_NOT_SUPPORTED"): (ConfigurationError, 1120),
     ("ValidationException", "SENDER_ID_REQUIRES_REGISTRATION"): (ConfigurationError, 1120),
+    ("InvalidParametersException", None): (Rejected, 1020),
+    ("AccessDeniedByMetaException", None): (ConfigurationError, 1370),
+    ("ThrottledRequestException", None): (Throttled, 1000),
+    ("InternalServiceException", None): (Unavailable, 1331),
+    ("DependencyException", None): (Unavailable, 1331),  # Meta
 }
 # Common to all AWS services, and answered with 400 or 403:
 # https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/CommonErrors.html
@@ -122,67 +141,50 @@ CREDENTIAL_ERRORS = frozenset(
 )
 
 
-class Aws(Adapter):
+class Aws(Adapter, KeepsTemplates):
     name = "aws"
-    channels = frozenset({Channel.SMS, Channel.MMS})
+    channels = frozenset({Channel.SMS, Channel.MMS, Channel.RCS, Channel.WHATSAPP})
     secrets = ("secret_access_key", "session_token")
     longest_text: ClassVar[Mapping[Channel, int]] = {Channel.SMS: LONGEST_BODY}
+    answers_stop = frozenset({Channel.SMS})
 
     def media_by(self, message: Message) -> MediaBy:
-        return "s3" if message.channel is Channel.MMS else "link"
+        return "s3" if message.channel in (Channel.MMS, Channel.RCS) else "link"
 
     def request(self, message: Message, account: Account) -> httpx.Request:
-        if message.channel is Channel.MMS:
-            operation, body = "SendMediaMessage", _media_body(message)
-        else:
-            operation, body = "SendTextMessage", _text_body(message)
-            body["MessageType"] = account.get("message_type", "TRANSACTIONAL")
+        if message.channel is Channel.WHATSAPP:
+            return _aws_social.send(message, account)
+        operation, body = _operation(message, account)
         if len(body.get("MessageBody", "")) > LONGEST_BODY:
             raise Rejected(1090)
         body |= {
             "DestinationPhoneNumber": f"+{message.recipient}",
             "OriginationIdentity": _origin(message.sender),
-            "Context": {"message_uuid": message.message_uuid},
+            "Context": _context(message),
         }
         if name := account.get("configuration_set"):
             body["ConfigurationSetName"] = name
         if message.lifetime is not None:
-            body["TimeToLive"] = min(max(message.lifetime, SHORTEST_LIFE), LONGEST_LIFE)
-        return httpx.Request(
-            "POST",
-            account.base_url(f"https://{SERVICE}.{_region(account)}.amazonaws.com") + "/",
-            headers={
-                "Content-Type": "application/x-amz-json-1.0",
-                "X-Amz-Target": f"PinpointSMSVoiceV2.{operation}",
-            },
-            json=body,
-        )
+            shortest, longest = _aws_rcs.LIFE if message.channel is Channel.RCS else LIFE
+            body["TimeToLive"] = min(max(message.lifetime, shortest), longest)
+        return _aws.operation(account, operation, body)
 
     def sign(self, request: httpx.Request, account: Account) -> None:
-        """Signature version 4, by botocore."""
-        from botocore.auth import SigV4Auth
-        from botocore.awsrequest import AWSRequest
-
-        signed = ("Content-Type", "X-Amz-Target")
-        copy = AWSRequest(
-            method=request.method,
-            url=str(request.url),
-            data=request.content,
-            headers={name: request.headers[name] for name in signed},
-        )
-        SigV4Auth(_credentials(account), SERVICE, _region(account)).add_auth(copy)
-        request.headers.update(dict(copy.headers.items()))
+        _aws.sign(request, account)
 
     def accepted(self, reply: httpx.Response) -> str:
-        message_id = text(answer(reply).get("MessageId"))
+        """WhatsApp's receipts come under Meta's id: their echo tells what they are about."""
+        body = answer(reply)
+        message_id = text(body.get("MessageId")) or text(body.get("messageId"))
         if not message_id:
             raise Unanswered(1331, "no message id")
         return message_id
 
     def refused(self, reply: httpx.Response) -> SendError | ConfigurationError:
         body = answer(reply)
+        named = reply.headers.get("x-amzn-errortype") or text(body.get("__type"))
         # "com.amazonaws.service#Name" and "Name:http://..." are older spellings.
-        name = text(body.get("__type")).rpartition("#")[2].partition(":")[0]
+        name = named.partition(":")[0].rpartition("#")[2]
         reason = text(body.get("Reason"))
         if name in CREDENTIAL_ERRORS:
             return ConfigurationError(1370, name)
@@ -193,17 +195,71 @@ class Aws(Adapter):
         return kind(code, reason or name, retry_after(reply))
 
     def verify(self, hook: Hook, account: Account) -> None:
-        """Events come through SNS to the function itself, never over HTTP."""
+        """Events come through SNS to the function itself. Those over HTTP become such ones in `sns`."""
         if hook.source != "sns":
             raise BadSignature("not from SNS")
 
     def events(self, hook: Hook) -> list[Event]:
-        """`hook.body` is the notification's Message: one event."""
+        """`hook.body` is the notification's Message: one event, or one entry of WhatsApp's webhook."""
         raw = json_object(hook)
+        if "whatsAppWebhookEntry" in raw:
+            return _aws_social.events(raw, hook)
         if "inboundMessageId" in raw:
             inbound = _inbound(raw, hook)
             return [inbound] if inbound else []
         return [_receipt(raw)] if "eventType" in raw else []
+
+    def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
+        """RCS media is in a bucket of the account's. WhatsApp's would first have to be put into one."""
+        if not media.startswith("s3://"):
+            raise Rejected(1380, "not in S3")
+        request = _aws.stored(account, media)
+        self.sign(request, account)
+        return request
+
+    def check(self, account: Account, channel: Channel, sender: str) -> httpx.Request:
+        if channel is Channel.WHATSAPP:
+            return _aws_social.check(account, sender)
+        return _aws.operation(account, *_aws_senders.question(channel, sender))
+
+    def checked(self, reply: httpx.Response, channel: Channel, sender: str) -> Verification:
+        if channel is Channel.WHATSAPP:
+            return _aws_social.checked(reply)
+        return _aws_senders.checked(answer(reply), channel, sender)
+
+    # --- templates -----------------------------------------------------------------------------------
+
+    def list_templates(
+        self, account: Account, sender: str, name: str | None, after: str | None
+    ) -> httpx.Request:
+        return _aws_social.list_templates(account, name, after)
+
+    def listed_templates(self, reply: httpx.Response) -> tuple[list[Template], str | None]:
+        return _aws_social.listed_templates(reply)
+
+    def create_template(self, account: Account, sender: str, definition: Mapping[str, Any]) -> httpx.Request:
+        return _aws_social.create_template(account, definition)
+
+    def created_template(self, reply: httpx.Response, definition: Mapping[str, Any]) -> Template:
+        return _aws_social.created_template(reply, definition)
+
+    def delete_template(
+        self, account: Account, sender: str, name: str, template_id: str | None
+    ) -> httpx.Request:
+        return _aws_social.delete_template(account, name, template_id)
+
+
+def _operation(message: Message, account: Account) -> tuple[str, dict[str, Any]]:
+    """The operation, and its members beside those that all have. Rejected for what it cannot carry."""
+    match message.channel:
+        case Channel.RCS:
+            return "SendRcsMessage", {"RcsMessageContent": _aws_rcs.content(message)}
+        case Channel.MMS:
+            return "SendMediaMessage", _media_body(message)
+    return "SendTextMessage", {
+        **_text_body(message),
+        "MessageType": account.get("message_type", "TRANSACTIONAL"),
+    }
 
 
 def _text_body(message: Message) -> dict[str, Any]:
@@ -227,52 +283,44 @@ def _origin(sender: str) -> str:
     return f"+{sender}" if sender.isdecimal() and len(sender) > SHORT_CODE else sender
 
 
-def _region(account: Account) -> str:
-    return account.get("region", "us-east-1")
+def _context(message: Message) -> dict[str, str]:
+    """What every event about the message repeats."""
+    part = {"part": str(message.part.number), "parts": str(message.part.of)} if message.part else {}
+    return {"message_uuid": message.message_uuid, **part}
 
 
-@cache
-def _session() -> Any:
-    from botocore.session import get_session
-
-    return get_session()
-
-
-def _credentials(account: Account) -> Any:
-    from botocore.credentials import Credentials
-    from botocore.exceptions import BotoCoreError
-
-    if account.get("access_key_id"):
-        return Credentials(
-            secret(account, "access_key_id"),
-            secret(account, "secret_access_key"),
-            account.get("session_token").strip() or None,
-        )
-    try:
-        credentials = _session().get_credentials()
-        if credentials is None:
-            raise ConfigurationError(1370, "no AWS credentials")
-        return credentials.get_frozen_credentials()
-    except BotoCoreError as error:  # asked for over the network, and not got: nothing was sent
-        raise Unavailable(1331, type(error).__name__) from None
+def _part(context: Mapping[str, Any]) -> Part | None:
+    """Others may use the same names."""
+    found = [text(context.get(name)) for name in ("part", "parts")]
+    if not all(re.fullmatch("[1-9][0-9]{0,2}", digits) for digits in found):
+        return None
+    return Part(number=int(found[0]), of=int(found[1]))
 
 
 def _receipt(raw: dict[str, Any]) -> Receipt:
     prefix, _, word = text(raw.get("eventType")).partition("_")
-    if prefix not in ("TEXT", "MEDIA"):
+    statuses, failures = STATUSES, FAILURES
+    if prefix == "RCS":
+        statuses, failures = _aws_rcs.STATUSES, _aws_rcs.FAILURES
+        word = _aws_rcs.word(word, text(raw.get("messageStatus")))
+    elif prefix not in ("TEXT", "MEDIA"):
         word = ""
-    status, failure = STATUSES.get(word), None
-    if word in FAILURES:
-        kind, code = FAILURES[word]
+    status, failure = statuses.get(word), None
+    if word in failures:
+        kind, code = failures[word]
         status, failure = final_status(kind), Failure(code, word)
+    # A message's price comes with its delivery; that it was read is final too, and free.
+    priced = raw.get("isFinal") is True and status is not Status.READ
+    context = mapping(raw.get("context"))
     return Receipt(
         status=status,
         raw=raw,
-        message_uuid=own_uuid(mapping(raw.get("context")).get("message_uuid")),
+        message_uuid=own_uuid(context.get("message_uuid")),
         provider_id=text(raw.get("messageId")) or None,
         at=moment(raw.get("eventTimestamp"), 1000),
-        usage=_usage(raw) if raw.get("isFinal") is True else None,
+        usage=_usage(raw) if priced else None,
         failure=failure,
+        part=_part(context),
     )
 
 
@@ -284,15 +332,18 @@ def _usage(raw: Mapping[str, Any]) -> Usage | None:
 def _inbound(raw: dict[str, Any], hook: Hook) -> Inbound | None:
     """The time is the notification's: there is none inside."""
     sender, recipient = phone(raw.get("originationNumber")), phone(raw.get("destinationNumber"))
+    by_rcs = recipient.startswith(_aws_rcs.AGENT)
+    body = raw.get("messageBody")
+    content = _aws_rcs.inbound_content(body) if by_rcs else said(body)
     message_id = text(raw.get("inboundMessageId"))
-    if not (sender and recipient and message_id and hook.received_at):
+    if not (sender and recipient and content and message_id and hook.received_at):
         return None
     return Inbound(
-        channel=Channel.SMS,
+        channel=Channel.RCS if by_rcs else Channel.SMS,
         provider_id=message_id,
         sender=sender,
         recipient=recipient,
         at=hook.received_at,
-        content=said(raw.get("messageBody")),
+        content=content,
         raw=raw,
     )

@@ -7,7 +7,7 @@ meaning of a lost connection or a 503 is decided in one place.
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, ClassVar, Literal
@@ -34,6 +34,10 @@ class Account:
     settings: Mapping[str, Any] = field(repr=False, default_factory=dict)
     token: str = field(repr=False, default="")
     """The access token that `Adapter.login` brought, for providers that have one."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.provider}/{self.account_id}"
 
     def __getitem__(self, key: str) -> str:
         """A setting that must be there. ConfigurationError 1370 when it is not."""
@@ -85,12 +89,28 @@ class Adapter(ABC):
     """The provider ignores a second request with the same message_uuid, so a repeat is safe."""
     echoes: ClassVar[bool] = True
     """Receipts repeat our message_uuid. If not, they are matched by the provider's id."""
+    watermarks: ClassVar[bool] = False
+    """Receipts name a moment in a conversation instead of a message."""
+    answers_stop: ClassVar[frozenset[Channel]] = frozenset()
+    """Channels on which the provider itself confirms to people that they opted out, unless the account's
+    `self_managed_opt_outs` is true."""
     longest_text: ClassVar[Mapping[Channel, int]] = {}
-    """Characters that the provider takes at once, where our API allows more: longer texts go out in parts."""
+    """Characters (UTF-16 units) that the provider takes at once, where our API allows more: longer texts go
+    out in parts."""
+    thanks: ClassVar[str] = "{}"
+    """The body that answers a callback, for providers that read it."""
+
+    def repeatable(self, message: Message) -> bool:
+        """A second request for this message is ignored, for providers that do not deduplicate them all."""
+        return self.deduplicates
 
     @abstractmethod
     def request(self, message: Message, account: Account) -> httpx.Request:
         """The provider's request for a message. Rejected when the channel cannot carry it."""
+
+    def took(self, reply: httpx.Response) -> bool:
+        """An answer says that the message was taken, perhaps by an earlier request. `accepted` reads it."""
+        return reply.is_success
 
     @abstractmethod
     def accepted(self, reply: httpx.Response) -> str:
@@ -103,6 +123,11 @@ class Adapter(ABC):
     @abstractmethod
     def verify(self, hook: Hook, account: Account) -> None:
         """Prove that a callback is the provider's, from raw bytes, before parsing. BadSignature if not."""
+
+    def plain(self, hook: Hook, account: Account) -> Hook:
+        """A verified callback in the clear, for providers that encrypt them. BadSignature if it is not for
+        this account."""
+        return hook
 
     @abstractmethod
     def events(self, hook: Hook) -> list[Event]:
@@ -182,16 +207,23 @@ class Adapter(ABC):
 
     def send(self, message: Message, account: Account, client: httpx.Client) -> str:
         """Hand a message over. Returns the provider's id; raises SendError or ConfigurationError."""
-        account = self.authorised(account, client)
-        reply = self.exchange(self.request(message, account), account, client)
-        if account.token and self.wants_login(reply):
-            # Refused, so nothing was sent: once more with a new token.
-            _tokens.pop((self.name, account.account_id), None)
-            account = self.authorised(account, client)
-            reply = self.exchange(self.request(message, account), account, client)
-        if reply.is_success:
+        reply = self.asked(lambda account: self.request(message, account), account, client)
+        if self.took(reply):
             return self.accepted(reply)
         raise self.refused(reply)
+
+    def asked(
+        self, request: Callable[[Account], httpx.Request], account: Account, client: httpx.Client
+    ) -> httpx.Response:
+        """The answer to a request that may want an access token. Raises like `send`."""
+        account = self.authorised(account, client)
+        reply = self.exchange(request(account), account, client)
+        if account.token and self.wants_login(reply):
+            # Refused, so nothing was done: once more with a new token.
+            _tokens.pop((self.name, account.account_id), None)
+            account = self.authorised(account, client)
+            reply = self.exchange(request(account), account, client)
+        return reply
 
     def authorised(self, account: Account, client: httpx.Client) -> Account:
         """The account with an access token, if its provider wants one. Raises like `send`, but never

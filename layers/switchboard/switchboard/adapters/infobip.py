@@ -1,17 +1,25 @@
-"""Viber Business Messages through Infobip: https://www.infobip.com/docs/api/channels/viber
+"""SMS, WhatsApp and Viber Business Messages through Infobip: https://www.infobip.com/docs/api
 
 Settings of the account: `base_url` (each account has its own), `api_key`, `callback_token`. Infobip does
-not sign its callbacks by default, so the token goes into our callback addresses and comes back in them.
+not sign its callbacks by default, so the token goes into our callback addresses and comes back in them: those
+that are set up with Infobip end in ?token=<callback_token>.
+
+The key needs the scopes to send (`message:send`), for WhatsApp's templates and checks `whatsapp:manage`, and
+for checks of the others `account-management:manage`.
+
+Custom content of Viber is a `content` ({"type": "LIST", ...}). Custom content of WhatsApp is the kind of
+message, as it ends the address that it is sent to, with its `content`:
+{"interactive/buttons": {"body": {"text": ...}, "action": {"buttons": [...]}}}.
 """
 
 import hmac
 from collections.abc import Mapping
-from pathlib import PurePosixPath
-from typing import Any, assert_never
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from decimal import Decimal
+from typing import Any
 
 import httpx
 
+from switchboard.adapters import _infobip, _infobip_templates, _infobip_viber, _infobip_whatsapp
 from switchboard.adapters._reading import (
     ErrorClass,
     amount,
@@ -26,10 +34,10 @@ from switchboard.adapters._reading import (
     phone,
     said,
     secret,
-    shown,
     text,
 )
-from switchboard.adapters.base import Account, Adapter, by_http_status
+from switchboard.adapters.base import Account, Adapter, Verification, by_http_status
+from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,
@@ -41,26 +49,12 @@ from switchboard.errors import (
     Unreachable,
 )
 from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt, Usage
-from switchboard.models.messages import (
-    Audio,
-    Channel,
-    Custom,
-    File,
-    Image,
-    InboundContent,
-    Location,
-    Message,
-    Status,
-    Template,
-    Text,
-    Vcard,
-    Video,
-)
+from switchboard.models.messages import Channel, InboundContent, Message, Status, Text
 
 # https://www.infobip.com/docs/essentials/api-essentials/response-status-and-error-codes
 # status.groupId. Failures (2, 4, 5) are told apart by the tables below.
-PENDING, UNDELIVERABLE, DELIVERED, EXPIRED, REJECTED = 1, 2, 3, 4, 5
-STATUSES = {PENDING: Status.SUBMITTED, DELIVERED: Status.DELIVERED}
+ACCEPTED, PENDING, UNDELIVERABLE, DELIVERED, EXPIRED, REJECTED = range(6)
+STATUSES = {ACCEPTED: Status.SUBMITTED, PENDING: Status.SUBMITTED, DELIVERED: Status.DELIVERED}
 TO_OPERATOR = 2  # status.id within DELIVERED: on its way, the handset's receipt follows
 GROUP_ERRORS: dict[int, tuple[ErrorClass, int]] = {
     UNDELIVERABLE: (Unreachable, 1260),
@@ -85,9 +79,23 @@ REJECTIONS: dict[int, tuple[ErrorClass, int]] = {
     51: (Rejected, 1170),
     52: (Rejected, 1170),
 }
-DUPLICATE_ID, DUPLICATE_ERROR = 23, "EC_DUPLICATE_REQUEST"  # our messageId was sent before: success
-# error.name: Infobip's own, and Viber's as partners pass them on.
+# Our messageId was sent before, which is success: status.id within REJECTED, and error.name.
+DUPLICATE_ID = 23
+DUPLICATE_ERRORS = frozenset({"EC_DUPLICATE_REQUEST", "EC_DUPLICATE_MESSAGE"})
+# error.name: the general ones, those of chat channels, and Viber's as partners pass them on.
 ERRORS: dict[str, tuple[ErrorClass, int]] = {
+    "EC_UNKNOWN_SUBSCRIBER": (Unreachable, 1190),
+    "EC_ILLEGAL_SUBSCRIBER": (Rejected, 1280),
+    "EC_ABSENT_SUBSCRIBER": (Unreachable, 1180),
+    "EC_ABSENT_SUBSCRIBER_SM": (Unreachable, 1180),
+    "EC_INVALID_DESTINATION_ADDRESS": (Unreachable, 1170),
+    "EC_DEACTIVATED_LIST": (Unreachable, 1190),
+    "EC_TIME_OUT": (Unavailable, 1230),
+    "EC_CONTENT_BLOCKED": (Rejected, 1240),  # the person wrote STOP
+    "EC_DEST_ADDRESS_BLACKLISTED": (Rejected, 1240),  # a do-not-disturb register
+    "EC_BLACKLISTED_DESTINATIONADDRESS": (Rejected, 1050),
+    "EC_REJECTED_SPAM_BY_OPERATOR": (Rejected, 1210),
+    "EC_BLACKLISTED_SENDERADDRESS": (ConfigurationError, 1120),
     "EC_UNKNOWN_USER": (Unreachable, 1300),
     "EC_BLOCKED_USER": (Unreachable, 1240),
     "EC_UNSUPPORTED_DEVICE": (Unreachable, 1310),
@@ -123,41 +131,32 @@ ERRORS: dict[str, tuple[ErrorClass, int]] = {
     "SRVC_NOT_PERMITTED": (ConfigurationError, 1140),
     "SRVC_BAD_LABEL": (ConfigurationError, 1140),
 }
-LABELS = {"transaction": "TRANSACTIONAL", "promotion": "PROMOTIONAL"}
-MEDIA = {"IMAGE": "image", "VIDEO": "video", "FILE": "file"}
-SHORTEST, LONGEST = 30, 172_800  # seconds of validity: Viber's least, Infobip's most
+
+SMS_LIFE = 1, 172_800  # seconds: the shortest and the longest
+INTEGRATIONS = {"VIBER": Channel.VIBER, "WHATSAPP": Channel.WHATSAPP}
+"""Channels by the `integrationType` of what people write. An SMS has none."""
 
 
-class Infobip(Adapter):
+class Infobip(Adapter, KeepsTemplates):
     name = "infobip"
-    channels = frozenset({Channel.VIBER})
+    channels = frozenset({Channel.SMS, Channel.WHATSAPP, Channel.VIBER})
     secrets = ("api_key", "callback_token")
     deduplicates = True
 
+    # --- sending ---------------------------------------------------------------------------------
+
     def request(self, message: Message, account: Account) -> httpx.Request:
-        host = account["base_url"].strip().rstrip("/")
-        options: dict[str, Any] = {"label": LABELS[message.viber.category]}
-        lifetime = message.viber.ttl if message.viber.ttl is not None else message.lifetime
-        if lifetime is not None:
-            seconds = min(max(lifetime, SHORTEST), LONGEST)
-            options["validityPeriod"] = {"amount": seconds, "timeUnit": "SECONDS"}
-        body = {
-            "sender": message.sender,
-            "destinations": [{"to": message.recipient, "messageId": message.message_uuid}],
-            "content": _content(message),
-            "options": options,
-            "webhooks": _webhooks(message, account),
-        }
-        return httpx.Request(
-            "POST",
-            # Infobip's pages show the account's host without a scheme.
-            f"{host if '://' in host else f'https://{host}'}/viber/2/messages",
-            headers={"Authorization": f"App {secret(account, 'api_key')}", "Accept": "application/json"},
-            json={"messages": [body]},
-        )
+        match message.channel:
+            case Channel.WHATSAPP:
+                return _infobip_whatsapp.send(message, account)
+            case Channel.SMS:
+                return _sms(message, account)
+        return _viber(message, account)
 
     def accepted(self, reply: httpx.Response) -> str:
-        sent = next(iter(objects(answer(reply).get("messages"))), {})
+        """The answer is about a list of messages, or is itself about the only one."""
+        body = answer(reply)
+        sent = next(iter(objects(body.get("messages"))), body)
         if _group(sent) in GROUP_ERRORS and not _is_duplicate(sent):
             kind, code, provider_code = _failure(sent)
             raise kind(code, provider_code)
@@ -171,6 +170,8 @@ class Infobip(Adapter):
         older = mapping(mapping(body.get("requestError")).get("serviceException"))
         return by_http_status(reply, text(body.get("errorCode")) or text(older.get("messageId")))
 
+    # --- callbacks -------------------------------------------------------------------------------
+
     def verify(self, hook: Hook, account: Account) -> None:
         given = hook.query.get("token", "").encode(errors="replace")
         if not hmac.compare_digest(given, secret(account, "callback_token").encode()):
@@ -178,51 +179,107 @@ class Infobip(Adapter):
 
     def events(self, hook: Hook) -> list[Event]:
         """Delivery reports, seen reports and messages come alike; their members tell them apart."""
+        payload = json_object(hook)
+        if "messageTemplateName" in payload:
+            return [*_infobip_templates.news(payload)]
         found: list[Event | None] = []
-        for raw in objects(json_object(hook).get("results")):
+        for raw in objects(payload.get("results")):
             if "message" in raw:
                 found.append(_inbound(raw, hook))
             elif "seenAt" in raw:
                 found.append(_receipt(raw, Status.READ, "seenAt"))
             elif "status" in raw:
                 found.append(_report(raw))
+            elif "text" in raw:  # an SMS
+                found.append(_inbound(raw, hook))
         return [event for event in found if event]
 
+    def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
+        """WhatsApp's media is behind our key, which nobody else must see."""
+        headers = _infobip.authorization(account) if _infobip.is_own(account, media) else {}
+        return httpx.Request("GET", media, headers=headers)
 
-def _content(message: Message) -> dict[str, Any]:
-    content = message.content
-    match content:
-        case Text():
-            return {"type": "TEXT", "text": content.text}
-        case Image():
-            caption = {"text": content.caption} if content.caption else {}
-            return {"type": "IMAGE", "mediaUrl": content.url, **caption}
-        case File():
-            name = PurePosixPath(unquote(urlsplit(content.url).path)).name
-            return {"type": "FILE", "mediaUrl": content.url, "fileName": name or "file"}
-        case Template():
-            return {
-                "type": "OTP_TEMPLATE",
-                "templateId": content.name,
-                "parameters": {str(n): value for n, value in enumerate(content.parameters, 1)},
-                "language": message.whatsapp.locale or "en",
-            }
-        case Custom():
-            return content.custom
-        case Audio() | Video() | Vcard() | Location():
-            # A video would need a length and a thumbnail, which our API does not ask for.
-            raise Rejected(1140)
-        case _:
-            assert_never(content)
+    # --- access ----------------------------------------------------------------------------------
+
+    def check(self, account: Account, channel: Channel, sender: str) -> httpx.Request:
+        """Only WhatsApp's senders can be asked for; for others the key is tried."""
+        if channel is Channel.WHATSAPP:
+            return _infobip_whatsapp.check(account, sender)
+        return _infobip.call(account, "GET", "account/1/balance")
+
+    def checked(self, reply: httpx.Response, channel: Channel, sender: str) -> Verification:
+        if channel is Channel.WHATSAPP:
+            return _infobip_whatsapp.checked(reply, sender)
+        if not text(answer(reply).get("currency")):
+            raise Unanswered(1331, "no balance")
+        return Verification("verified")
+
+    # --- templates -------------------------------------------------------------------------------
+
+    def list_templates(
+        self, account: Account, sender: str, name: str | None, after: str | None
+    ) -> httpx.Request:
+        return _infobip_templates.list_templates(account, sender, name)
+
+    def listed_templates(self, reply: httpx.Response) -> tuple[list[Template], str | None]:
+        return _infobip_templates.listed_templates(reply), None
+
+    def create_template(self, account: Account, sender: str, definition: Mapping[str, Any]) -> httpx.Request:
+        return _infobip_templates.create_template(account, sender, definition)
+
+    def created_template(self, reply: httpx.Response, definition: Mapping[str, Any]) -> Template:
+        return _infobip_templates.created_template(reply, definition)
+
+    def delete_template(
+        self, account: Account, sender: str, name: str, template_id: str | None
+    ) -> httpx.Request:
+        return _infobip_templates.delete_template(account, sender, name, template_id)
 
 
-def _webhooks(message: Message, account: Account) -> dict[str, Any]:
-    webhooks: dict[str, Any] = {"callbackData": message.message_uuid, "contentType": "application/json"}
-    if ours := account.get("callback_url").rstrip("/"):
-        token = urlencode({"token": secret(account, "callback_token")})
-        url = f"{ours}/status/infobip/{quote(account.account_id, safe='')}?{token}"
-        webhooks |= {"delivery": {"url": url}, "seen": {"url": url}}
-    return webhooks
+# --- sending ---------------------------------------------------------------------------------------
+
+
+def _sms(message: Message, account: Account) -> httpx.Request:
+    if not isinstance(message.content, Text):
+        raise Rejected(1140)
+    content = {"text": message.content.text}
+    options = _validity(message.lifetime, SMS_LIFE)
+    return _infobip.call(
+        account, "POST", "sms/3/messages", body=_envelope(message, account, content, options, "delivery")
+    )
+
+
+def _viber(message: Message, account: Account) -> httpx.Request:
+    content = _infobip_viber.content(message)
+    validity = _validity(_infobip_viber.lifetime(message), _infobip_viber.LIFE)
+    options = {"label": _infobip_viber.LABELS[message.viber.category], **validity}
+    body = _envelope(message, account, content, options, "delivery", "seen")
+    return _infobip.call(account, "POST", "viber/2/messages", body=body)
+
+
+def _envelope(
+    message: Message, account: Account, content: dict[str, Any], options: dict[str, Any], *reports: str
+) -> dict[str, Any]:
+    url = _infobip.callback(account)
+    echo: dict[str, Any] = {"callbackData": message.message_uuid, "contentType": "application/json"}
+    body: dict[str, Any] = {
+        "sender": message.sender,
+        "destinations": [{"to": message.recipient, "messageId": message.message_uuid}],
+        "content": content,
+        "webhooks": echo | ({report: {"url": url} for report in reports} if url else {}),
+        **({"options": options} if options else {}),
+    }
+    return {"messages": [body]}
+
+
+def _validity(seconds: int | None, life: tuple[int, int]) -> dict[str, Any]:
+    if seconds is None:
+        return {}
+    shortest, longest = life
+    return {"validityPeriod": {"amount": min(max(seconds, shortest), longest), "timeUnit": "SECONDS"}}
+
+
+# --- reports and messages --------------------------------------------------------------------------
 
 
 def _group(raw: Mapping[str, Any]) -> int | None:
@@ -231,7 +288,7 @@ def _group(raw: Mapping[str, Any]) -> int | None:
 
 def _is_duplicate(raw: Mapping[str, Any]) -> bool:
     by_id = _group(raw) == REJECTED and mapping(raw.get("status")).get("id") == DUPLICATE_ID
-    return by_id or mapping(raw.get("error")).get("name") == DUPLICATE_ERROR
+    return by_id or text(mapping(raw.get("error")).get("name")) in DUPLICATE_ERRORS
 
 
 def _failure(raw: Mapping[str, Any]) -> tuple[ErrorClass, int, str]:
@@ -277,30 +334,49 @@ def _receipt(
 
 
 def _usage(raw: Mapping[str, Any]) -> Usage | None:
+    """The price is of one of the parts that a long SMS went out in."""
     price = mapping(raw.get("price"))
     value, currency = amount(price.get("pricePerMessage")), text(price.get("currency"))
-    return Usage(value, currency) if value is not None and currency else None
+    if value is None or not currency:
+        return None
+    parts = integer(raw.get("messageCount")) or 1
+    return Usage(value * Decimal(max(parts, 1)), currency)
 
 
 def _inbound(raw: dict[str, Any], hook: Hook) -> Inbound | None:
-    sender, recipient = phone(raw.get("sender")), text(raw.get("to"))
+    channel = _channel(raw)
+    by_viber = channel is Channel.VIBER
+    sender = phone(raw.get("sender" if by_viber else "from"))
+    # Somebody with a user name may show no number.
+    sender = sender or text(mapping(raw.get("contact")).get("userId"))
+    recipient = text(raw.get("to")) if by_viber else phone(raw.get("to"))
     at = iso_moment(raw.get("receivedAt")) or hook.received_at
     message_id = text(raw.get("messageId"))
-    if not (sender and recipient and at and message_id):
+    if not (channel and sender and recipient and at and message_id):
         return None
     return Inbound(
-        channel=Channel.VIBER,
+        channel=channel,
         provider_id=message_id,
         sender=sender,
         recipient=recipient,
         at=at,
-        content=_inbound_content(mapping(raw.get("message"))),
+        content=_inbound_content(channel, raw),
         raw=raw,
     )
 
 
-def _inbound_content(message: Mapping[str, Any]) -> InboundContent:
-    kind = text(message.get("type"))
-    if kind == "TEXT":
-        return said(message.get("text"))
-    return shown(MEDIA.get(kind), text(message.get("url")), message.get("text"))
+def _channel(raw: Mapping[str, Any]) -> Channel | None:
+    """None for one that we do not carry."""
+    if "message" not in raw:
+        return Channel.SMS
+    integration = text(raw.get("integrationType"))
+    return INTEGRATIONS.get(integration or ("VIBER" if "sender" in raw else "WHATSAPP"))
+
+
+def _inbound_content(channel: Channel, raw: Mapping[str, Any]) -> InboundContent:
+    match channel:
+        case Channel.SMS:
+            return said(raw.get("text"))
+        case Channel.WHATSAPP:
+            return _infobip_whatsapp.inbound_content(mapping(raw.get("message")))
+    return _infobip_viber.inbound_content(mapping(raw.get("message")))

@@ -25,7 +25,7 @@ from switchboard.adapters._reading import (
     shown,
     text,
 )
-from switchboard.adapters.base import Account, Adapter, by_http_status, retry_after
+from switchboard.adapters.base import Account, Adapter, Verification, by_http_status, retry_after
 from switchboard.errors import (
     ConfigurationError,
     Rejected,
@@ -71,13 +71,10 @@ ERRORS: dict[tuple[int, int | None], tuple[ErrorClass, int]] = {
     (4, None): (Throttled, 1000),
     (32, None): (Throttled, 1000),
     (613, None): (Throttled, 1000),
-    (190, None): (ConfigurationError, 1370),
-    (3, None): (ConfigurationError, 1370),
-    (10, None): (ConfigurationError, 1370),
+    **{(code, None): (ConfigurationError, 1370) for code in (3, 10, 190, *range(200, 300))},
     (10, 1893063): (ConfigurationError, 1140),  # page restricted
-    (200, None): (ConfigurationError, 1370),
     (200, 2018028): (ConfigurationError, 1140),  # app not approved
-    (230, None): (ConfigurationError, 1370),
+    (368, None): (ConfigurationError, 1140),
 }
 BAD_TAG = 1021
 
@@ -89,17 +86,20 @@ class Messenger(Adapter):
     name = "messenger"
     channels = frozenset({Channel.MESSENGER})
     secrets = _meta.SECRETS
+    watermarks = True
 
     def request(self, message: Message, account: Account) -> httpx.Request:
-        options = message.messenger
+        options, content = message.messenger, _content(message)
+        # Of all that can be sent, only a utility message is made of an approved template.
+        kind = "UTILITY" if "template" in content else MESSAGING_TYPES[options.category]
         body = {
             "recipient": {"id": message.recipient},
-            "messaging_type": MESSAGING_TYPES[options.category],
-            "message": {**_content(message), "metadata": message.message_uuid},
+            "messaging_type": kind,
+            "message": {**content, "metadata": message.message_uuid},
         }
-        if options.category == "message_tag" and options.tag:
+        if kind == "MESSAGE_TAG" and options.tag:
             body["tag"] = options.tag
-        return _meta.post(account, message.sender, body)
+        return _meta.post(account, message.sender, "messages", body=body)
 
     def accepted(self, reply: httpx.Response) -> str:
         mid = text(answer(reply).get("message_id"))
@@ -109,14 +109,25 @@ class Messenger(Adapter):
 
     def refused(self, reply: httpx.Response) -> SendError | ConfigurationError:
         code, subcode = _meta.error_codes(reply)
+        provider_code = _meta.provider_code(code, subcode)
         known = code is not None and (ERRORS.get((code, subcode)) or ERRORS.get((code, None)))
-        provider_code = "/".join(str(part) for part in (code, subcode) if part is not None)
         if not known:
             return by_http_status(reply, provider_code)
         kind, ours = known
-        if (code, subcode) == (100, None) and "tag" in json.loads(reply.request.content):
-            ours = BAD_TAG  # a tag that was retired is just a bad parameter to Meta
+        if known == ERRORS[100, None] and _is_tagged(reply.request):
+            ours = BAD_TAG  # to Meta a retired tag is a bad parameter, whatever the subcode
         return kind(ours, provider_code, retry_after(reply))
+
+    def check(self, account: Account, channel: Channel, sender: str) -> httpx.Request:
+        return _meta.get(account, sender, fields="name")
+
+    def checked(self, reply: httpx.Response, channel: Channel, sender: str) -> Verification:
+        page = text(answer(reply).get("id"))
+        if not page:
+            raise Unanswered(1331, "no page id")
+        if page != sender:
+            return Verification("failed", f"Meta answered for the page {page}")
+        return Verification("verified")
 
     def verify(self, hook: Hook, account: Account) -> None:
         _meta.verify(hook, account)
@@ -131,6 +142,10 @@ class Messenger(Adapter):
             for raw in objects(entry.get("messaging"))
             for event in _events(raw, hook)
         ]
+
+
+def _is_tagged(request: httpx.Request) -> bool:
+    return request.method == "POST" and "tag" in json.loads(request.content)
 
 
 def _content(message: Message) -> dict[str, Any]:
