@@ -137,6 +137,7 @@ import app
         env={
             "TABLE_NAME": "t",
             "OUTBOUND_QUEUE_URL": "u",
+            "URGENT_QUEUE_URL": "u",
             "WEBHOOKS_QUEUE_URL": "u",
             "ACCOUNT_SECRET": "s",
             "PROVIDER_SECRETS": "p",

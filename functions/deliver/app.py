@@ -15,4 +15,4 @@ services = Services(Settings.from_environment())
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return records.work(event, services.outbound, services.delivering.handle)
+    return records.work(event, services.outbound_queue(event), services.delivering.handle)

@@ -80,9 +80,9 @@ class LocalStack:
         return sends
 
     def handed_over_twice(self) -> list[str]:
-        """Messages that a carrier took more than once, by our ids."""
-        times = Counter(send["echo_id"] for send in self.handed_over())
-        return [uuid for uuid, count in times.items() if count > 1]
+        """Messages of which a carrier took the same request more than once, by our ids."""
+        times = Counter((send["echo_id"], send["digest"]) for send in self.handed_over())
+        return [uuid for (uuid, _), count in times.items() if count > 1]
 
     def healthy(self) -> bool:
         try:

@@ -70,6 +70,7 @@ CONTENTS: dict[str, Body] = {
     "messenger tag": content(
         "messenger", "text", "Hi", messenger={"category": "message_tag", "tag": "HUMAN_AGENT"}
     ),
+    "sms in three parts": content("sms", "text", "x" * 1601 + "\N{GRINNING FACE}" * 799),
     "viber text": content("viber_service_msg", "text", "Hello"),
     "viber promotion": content(
         "viber_service_msg", "text", "Sale", viber_service_msg={"category": "promotion", "ttl": 600}
@@ -82,7 +83,6 @@ CONTENTS: dict[str, Body] = {
 }
 
 REFUSED = {
-    "longer than an SMS can be": (content("sms", "text", "x" * 1601), "rejected", 1090),
     "tag of 2019": (
         content("messenger", "text", "Hi", messenger={"category": "message_tag", "tag": "ticket_update"}),
         "rejected",

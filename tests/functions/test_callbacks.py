@@ -165,7 +165,7 @@ def test_what_people_write_goes_to_the_application_that_wrote_to_them(flow: Flow
 
 
 def test_of_two_applications_the_last_one_counts(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(senders, "_SECONDS", 0.0)  # as if each time in another process, or after a while
+    monkeypatch.setattr(senders, "_USE_SECONDS", 0.0)  # as if each time in another process, or after a while
     other = payloads.application(flow.cloud, inbound_url="https://client.example/other")
     called: list[str] = []
 

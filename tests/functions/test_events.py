@@ -26,6 +26,7 @@ EXPECTED: dict[str, Any] = {
     "applications/delete": 404,
     "applications/account-settings": 200,
     "deliver/outbound": {"batchItemFailures": []},
+    "deliver/urgent": {"batchItemFailures": []},
     "notify/webhooks": {"batchItemFailures": []},
     "status/callback": 200,
     "status/handshake": 200,

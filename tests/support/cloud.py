@@ -73,7 +73,7 @@ class Cloud:
             name: self.sqs.create_queue(QueueName=f"{name}-{suffix}", Attributes={"VisibilityTimeout": "0"})[
                 "QueueUrl"
             ]
-            for name in ("OutboundQueue", "WebhooksQueue")
+            for name in ("OutboundQueue", "UrgentQueue", "WebhooksQueue")
         }
         self.secrets = boto3.client("secretsmanager")
         self.secrets.create_secret(
@@ -91,6 +91,7 @@ class Cloud:
             definition=json.dumps(
                 state_machine(
                     OutboundQueueUrl=self.queues["OutboundQueue"],
+                    UrgentQueueUrl=self.queues["UrgentQueue"],
                     WebhooksQueueUrl=self.queues["WebhooksQueue"],
                 )
             ),
@@ -99,6 +100,7 @@ class Cloud:
         environment = {
             "TABLE_NAME": "table",
             "OUTBOUND_QUEUE_URL": self.queues["OutboundQueue"],
+            "URGENT_QUEUE_URL": self.queues["UrgentQueue"],
             "WEBHOOKS_QUEUE_URL": self.queues["WebhooksQueue"],
             "ACCOUNT_SECRET": "account",
             "PROVIDER_SECRETS": "sb/accounts",
@@ -157,6 +159,7 @@ class Cloud:
     def received(self, queue: str) -> list[dict[str, Any]]:
         """What waits in a queue, as the records of a function's event."""
         found: list[dict[str, Any]] = []
+        name = self.queues[queue].rpartition("/")[2]
         answer = self.sqs.receive_message(
             QueueUrl=self.queues[queue], MaxNumberOfMessages=10, AttributeNames=["All"]
         )
@@ -170,7 +173,7 @@ class Cloud:
                     "messageAttributes": {},
                     "md5OfBody": message["MD5OfBody"],
                     "eventSource": "aws:sqs",
-                    "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}",
+                    "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{name}",
                     "awsRegion": "us-east-1",
                 }
             )
@@ -197,7 +200,7 @@ class Cloud:
         return len(records) - len(failed)
 
     def deliver(self) -> int:
-        return self.handle("OutboundQueue", "deliver")
+        return self.handle("UrgentQueue", "deliver") + self.handle("OutboundQueue", "deliver")
 
     def notify(self) -> int:
         return self.handle("WebhooksQueue", "notify")
@@ -208,8 +211,8 @@ class Cloud:
             waiting = {queue: self.received(queue) for queue in self.queues}
             if not any(waiting.values()):
                 return
-            for queue, function in (("OutboundQueue", "deliver"), ("WebhooksQueue", "notify")):
-                self._hand(waiting[queue], queue, function)
+            for queue, records in waiting.items():
+                self._hand(records, queue, "notify" if queue == "WebhooksQueue" else "deliver")
         raise AssertionError("the queues do not come to rest")
 
     def pump(self, until: Callable[[], bool], seconds: float = 10) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
+from switchboard import clock
 from switchboard.errors import Fault, InvalidRequest
 from switchboard.models.events import Hook
 
@@ -51,4 +52,5 @@ def hook(app: APIGatewayHttpResolver) -> Hook:
         target=event.raw_path + (f"?{event.raw_query_string}" if event.raw_query_string else ""),
         headers={name.lower(): value for name, value in event.headers.items()},
         query=dict(event.query_string_parameters or {}),
+        received_at=clock.now(),
     )

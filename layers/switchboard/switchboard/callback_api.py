@@ -7,9 +7,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from switchboard import api, clock, problems
 from switchboard.models.events import Hook
+from switchboard.receiving import SNS_PROVIDER
 from switchboard.services import Services
-
-SNS_PROVIDER = "aws"
 
 
 class Callbacks:
@@ -30,8 +29,8 @@ class Callbacks:
         return {}
 
     def _callback(self, provider: str, account_id: str) -> Response[str]:
-        self._services.receiving.receive(provider, account_id, api.hook(self._app))
-        return api.answer(200, {})
+        thanks = self._services.receiving.receive(provider, account_id, api.hook(self._app))
+        return Response(status_code=200, content_type=_content_type(thanks), body=thanks)
 
     def _handshake(self, provider: str, account_id: str) -> Response[str]:
         answer = self._services.receiving.handshake(provider, account_id, api.hook(self._app))
@@ -40,3 +39,8 @@ class Callbacks:
     def _notification(self, sns: dict[str, Any]) -> None:
         hook = Hook(body=sns["Message"].encode(), source="sns", received_at=clock.from_wire(sns["Timestamp"]))
         self._services.receiving.receive(SNS_PROVIDER, "default", hook)
+
+
+def _content_type(body: str) -> str:
+    kinds = {"{": "application/json", "<": "text/xml"}
+    return kinds.get(body[:1], "text/plain")

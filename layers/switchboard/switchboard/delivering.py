@@ -5,25 +5,20 @@ provider said "not now", and kept when no answer came at all, so that the next a
 of the first (a receipt with our message_uuid) before it sends again.
 """
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-import httpx
-
-from switchboard import clock
-from switchboard.adapters import Adapter, adapter
+from switchboard import clock, pace
 from switchboard.conversations import Conversations
-from switchboard.errors import ConfigurationError, Rejected, SendError, Unanswered, Unreachable
-from switchboard.media import Media
+from switchboard.errors import ConfigurationError, Rejected, SendError, Throttled, Unanswered
+from switchboard.handover import PATIENCE, Handed, Handover, NotYet
 from switchboard.models import workflows
 from switchboard.models.events import Conversation
-from switchboard.models.messages import Channel, Status
+from switchboard.models.messages import Status
 from switchboard.queues import TASK, Later, MessageTask, Record, StepTask, Task
-from switchboard.secrets import Accounts
-from switchboard.settings import DEFAULT_PROVIDERS
-from switchboard.store import MessageItem, StepLink, Store
+from switchboard.store import MessageItem, ReceiptStore, Slot, StepLink, Store
 from switchboard.transitions import Change, Transitions, failed
 from switchboard.workflows import Workflows
 
@@ -46,11 +41,9 @@ class Delivering:
     store: Store
     transitions: Transitions
     workflows: Workflows
-    accounts: Accounts
-    media: Media
     conversations: Conversations
-    client: httpx.Client
-    adapter: Callable[[str], Adapter] = adapter
+    receipts: ReceiptStore
+    handover: Handover
 
     def handle(self, record: Record) -> None:
         """Do what one record of the Outbound queue asks. Later if it must be seen again."""
@@ -67,7 +60,8 @@ class Delivering:
     def _message(self, task: MessageTask) -> None:
         item = self._claim(task.message_uuid)
         if item:
-            self._send(item, item.accepted_at + timedelta(seconds=RETRY_SECONDS))
+            begins = clock.from_milliseconds(item.slot.at / 1000) if item.slot else item.accepted_at
+            self._send(item, max(begins, item.accepted_at) + timedelta(seconds=RETRY_SECONDS))
 
     def _step(self, task: StepTask, record: Record) -> None:
         deadline = record.queued_at + timedelta(seconds=task.wait) - FENCE
@@ -141,16 +135,12 @@ class Delivering:
     # --- sending it ------------------------------------------------------------------------------
 
     def _send(self, item: MessageItem, give_up_at: datetime) -> None:
-        message = item.message
         try:
-            provider = self.adapter(DEFAULT_PROVIDERS[message.channel])
-            account = self.accounts.account(provider.name)
-            staged = self.media.staged(message, provider)
-            if clock.now() >= give_up_at:
-                raise Unreachable(1331, "time is over")  # staging can take long; the next step may be out
-            provider_id = provider.send(staged, account, self.client)
+            handed = self.handover.hand(item, give_up_at)
+        except NotYet as turn:
+            self._wait(item, turn.slot)
         except Unanswered as error:
-            self._unanswered(item, give_up_at, error, provider.deduplicates)
+            self._unanswered(item, give_up_at, error)
         except SendError as error:
             if error.retryable:
                 self._again(item, give_up_at, error)
@@ -160,19 +150,37 @@ class Delivering:
         except ConfigurationError as error:
             self._failed(item, Status.REJECTED, error)
         else:
-            if message.channel is Channel.MESSENGER:
-                # Before the status: what is submitted is never sent again, nor looked at here again.
-                conversation = Conversation(message.sender, message.recipient)
-                self.conversations.sent(conversation, item.uuid, provider_id, clock.now())
-            self.transitions.apply(
-                [Change(item.uuid, Status.SUBMITTED, clock.now(), provider_id=provider_id)]
-            )
+            self._handed(item, handed)
 
-    def _unanswered(
-        self, item: MessageItem, give_up_at: datetime, error: Unanswered, deduplicates: bool
-    ) -> None:
+    def _handed(self, item: MessageItem, handed: Handed) -> None:
+        provider_id, account = handed.provider_id or None, handed.route.key
+        early: list[Change] = []
+        # Before the status: what is submitted is never sent again, nor looked at here again.
+        if handed.adapter.watermarks and provider_id:
+            conversation = Conversation(handed.message.sender, handed.message.recipient)
+            self.conversations.sent(conversation, item.uuid, provider_id, clock.now())
+        elif not handed.adapter.echoes and provider_id:
+            early = [
+                Change(item.uuid, status, record.at, record.usage, record.failure, record.category)
+                for status, record in self.receipts.sent(handed.route.provider, provider_id, item.uuid)
+            ]
+        submitted = Change(
+            item.uuid, Status.SUBMITTED, clock.now(), provider_id=provider_id, provider=account
+        )
+        self.transitions.apply([submitted, *early])
+
+    def _wait(self, item: MessageItem, slot: Slot) -> None:
+        """Leave the message until its sender's rate allows it, if that is not too late."""
+        seconds = pace.seconds_until(slot)
+        if item.link and clock.now() + timedelta(seconds=seconds) >= item.link.deadline:
+            self._failed(item, Status.UNDELIVERABLE, Throttled(1000, "the sender's rate"))
+            return
+        self.store.postpone(item.uuid, slot)
+        raise Later(math.ceil(seconds - PATIENCE))
+
+    def _unanswered(self, item: MessageItem, give_up_at: datetime, error: Unanswered) -> None:
         """It may have been delivered. Wait for an echo, if there is no way to ask again without harm."""
-        if deduplicates:
+        if error.repeatable:
             self._again(item, give_up_at, error)
         elif item.attempts >= UNANSWERED_ATTEMPTS:
             self._failed(item, Status.UNDELIVERABLE, error)

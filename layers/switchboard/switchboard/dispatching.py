@@ -12,6 +12,7 @@ from switchboard.models.workflows import Step, message_uuid
 from switchboard.money import Money
 from switchboard.senders import Senders
 from switchboard.store import DispatchItem, MessageItem, Store
+from switchboard.templates import Templates
 from switchboard.workflows import Workflows
 
 
@@ -20,10 +21,13 @@ class Dispatching:
     store: Store
     workflows: Workflows
     senders: Senders
+    templates: Templates
     last_step_seconds: int
 
     def start(self, dispatch_uuid: str, steps: Sequence[Step], caller: Caller) -> None:
         """Accept a workflow and begin it."""
+        places = [f"workflow[{number}]." for number in range(len(steps))]
+        self.templates.check(*(step.message for step in steps), at=places)
         for step in steps:
             self.senders.used(step.message.channel, step.message.sender, caller.application_id)
         waits = [step.seconds or self.last_step_seconds for step in steps]
@@ -36,7 +40,7 @@ class Dispatching:
             ),
             list(steps),
         )
-        self.workflows.start(dispatch_uuid, dispatch_uuid, waits)
+        self.workflows.start(dispatch_uuid, dispatch_uuid, waits, urgent=_urgent(steps))
 
     def resume(self, dispatch_uuid: str, lost_execution: str) -> None:
         """Go on with an open dispatch whose execution ended without a report.
@@ -52,7 +56,13 @@ class Dispatching:
         if step in dispatch.began:
             ends_at = dispatch.began[step] + timedelta(seconds=waits[step])
             waits[step] = max(1, round((ends_at - clock.now()).total_seconds()))
-        self.workflows.start(_next_name(dispatch_uuid, lost_execution), dispatch_uuid, waits, step)
+        name = _next_name(dispatch_uuid, lost_execution)
+        self.workflows.start(name, dispatch_uuid, waits, step, _urgent(self.store.steps(dispatch_uuid)))
+
+
+def _urgent(steps: Sequence[Step]) -> list[int]:
+    """The numbers of the steps that overtake everything else in the queue."""
+    return [number for number, step in enumerate(steps) if step.message.priority == "high"]
 
 
 def _next_name(dispatch_uuid: str, lost: str) -> str:

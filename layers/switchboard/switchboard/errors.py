@@ -4,6 +4,7 @@ SwitchboardError
 ├── InvalidRequest        the caller's request is wrong; names every fault
 ├── Unauthorised          no or bad credentials
 ├── NotFound              no such thing, or not the caller's
+├── Conflict              it is somebody else's already
 ├── BadSignature          a provider callback that we do not believe
 ├── ConfigurationError    a provider account or this deployment is set up wrongly; never retried
 └── SendError             handing a message to a provider failed
@@ -13,7 +14,7 @@ SwitchboardError
     ├── Unavailable       the provider refused for now (5xx) or could not be reached; try again
     └── Unanswered        the request went out, no answer came: it may have been delivered
 
-`problems.py` maps the first three to HTTP answers; nothing else does. `SendError.code` and
+`problems.py` maps the first five to HTTP answers; nothing else does. `SendError.code` and
 `ConfigurationError.code` are numbers of the public error list (`failures.py`).
 """
 
@@ -64,6 +65,10 @@ class NotFound(SwitchboardError):
         self.identifier = identifier
 
 
+class Conflict(SwitchboardError):
+    """What is asked for belongs to another already. The text says what, for the caller."""
+
+
 class BadSignature(SwitchboardError):
     """A callback that does not prove to come from its provider."""
 
@@ -108,4 +113,7 @@ class Unavailable(SendError):
 
 
 class Unanswered(SendError):
-    """No answer came. The message may have been delivered, so it must not be sent again at once."""
+    """No answer came. The message may have been delivered, so it must not be sent again at once ..."""
+
+    repeatable = False
+    """... unless the provider recognises a repeat."""

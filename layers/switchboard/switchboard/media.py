@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from switchboard.adapters import Adapter
+from switchboard.adapters import Account, Adapter
 from switchboard.channels import CHANNELS, MB
 from switchboard.errors import Rejected, Unavailable
 from switchboard.models.messages import Media as MediaContent
@@ -27,7 +27,7 @@ class Media:
     bucket: str
     gateway: str | None = None
 
-    def staged(self, message: Message, provider: Adapter) -> Message:
+    def staged(self, message: Message, provider: Adapter, account: Account) -> Message:
         """The message as its provider can take it: media in our bucket if it must be there.
 
         Rejected 1380 or 1381 when the media cannot be had or is too large; Unavailable when its host has

@@ -15,6 +15,7 @@ from switchboard.errors import (
     BadSignature,
     BadToken,
     ConfigurationError,
+    Conflict,
     InvalidRequest,
     MissingCredentials,
     NotFound,
@@ -40,6 +41,15 @@ def applications(error: InvalidRequest) -> Body:
     is_list = any(fault.name in ("page", "page_size") for fault in error.faults)
     return {
         "type": f"{_ERRORS}/application#{'list' if is_list else 'payload'}-validation",
+        "title": "Bad Request",
+        "detail": "The request failed due to validation errors",
+    }
+
+
+def accounts(error: InvalidRequest) -> Body:
+    """A refused provider account, template or number."""
+    return {
+        "type": f"{_ERRORS}#payload-validation",
         "title": "Bad Request",
         "detail": "The request failed due to validation errors",
     }
@@ -94,6 +104,12 @@ def _problem(error: SwitchboardError, refusal: Callable[[InvalidRequest], Body])
             return HTTPStatus.NOT_FOUND, _not_found(
                 f"ID '{error.identifier}' does not exist, or you do not have access"
             )
+        case Conflict():
+            return HTTPStatus.CONFLICT, {
+                "type": f"{_ERRORS}#conflict",
+                "title": "Conflict",
+                "detail": str(error),
+            }
         case ConfigurationError():
             return HTTPStatus.NOT_FOUND, _not_found("No such account")
         case _:

@@ -5,15 +5,23 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from switchboard import clock
-from switchboard.adapters import REGISTRY, Adapter, adapter
+from switchboard.adapters import REGISTRY, Account, Adapter, adapter
+from switchboard.contacts import Contacts
 from switchboard.conversations import Conversations
 from switchboard.errors import BadSignature, NotFound
-from switchboard.models.events import Hook, Inbound, Receipt, Watermark
+from switchboard.models.events import Hook, Inbound, Receipt, TemplateNews, Watermark
+from switchboard.models.messages import Message
 from switchboard.queues import BATCH, InboundNews, Queue
 from switchboard.secrets import Accounts
 from switchboard.senders import Senders
-from switchboard.store import InboundItem, Store
+from switchboard.sending import Sending
+from switchboard.sns import Sns
+from switchboard.store import InboundItem, ReceiptStore, StatusRecord, Store
+from switchboard.templates import Templates
 from switchboard.transitions import Change, Transitions
+
+SNS_PROVIDER = "aws"
+"""The provider whose callbacks come through SNS."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +30,13 @@ class Receiving:
     webhooks: Queue
     transitions: Transitions
     conversations: Conversations
+    receipts: ReceiptStore
+    contacts: Contacts
+    templates: Templates
+    sending: Sending
     accounts: Accounts
     senders: Senders
+    sns: Callable[[], Sns]
     unmatched: Callable[[str, Receipt], None]
     """Told of a receipt that names no message of ours, or whose status nobody knows."""
     adapter: Callable[[str], Adapter] = adapter
@@ -35,40 +48,39 @@ class Receiving:
             raise BadSignature("handshake")
         return answer
 
-    def receive(self, provider: str, account_id: str, hook: Hook) -> None:
-        """Verify a callback and act on every event in it. BadSignature before anything is read."""
+    def receive(self, provider: str, account_id: str, hook: Hook) -> str:
+        """Verify a callback, act on every event in it, and return what answers it. BadSignature before
+        anything is read."""
         adapter = self._provider(provider)
-        adapter.verify(hook, self.accounts.account(provider, account_id))
-        events = adapter.events(hook)
-        self._receipts(provider, [event for event in events if isinstance(event, Receipt)])
+        account = self.accounts.account(provider, account_id)
+        if provider == SNS_PROVIDER and hook.source == "http":
+            opened = self.sns().opened(hook, account)
+            if opened is None:
+                return adapter.thanks
+            hook = opened
+        elif (answer := adapter.handshake(hook, account)) is not None:
+            return answer
+        adapter.verify(hook, account)
+        events = adapter.events(adapter.plain(hook, account))
+        self._receipts(account, adapter, [event for event in events if isinstance(event, Receipt)])
         for event in events:
             if isinstance(event, Watermark):
                 self.conversations.reached(event)
-        self._inbound(provider, [event for event in events if isinstance(event, Inbound)])
+            elif isinstance(event, TemplateNews):
+                self.templates.news(provider, account_id, event)
+        self._inbound(account, adapter, [event for event in events if isinstance(event, Inbound)])
+        return adapter.thanks
 
     def _provider(self, name: str) -> Adapter:
         if name not in REGISTRY:
             raise NotFound(name)
         return self.adapter(name)
 
-    def _receipts(self, provider: str, receipts: Sequence[Receipt]) -> None:
-        changes = []
-        for receipt in receipts:
-            if receipt.status is None or receipt.message_uuid is None:
-                self.unmatched(provider, receipt)
-                continue
-            at = receipt.at or clock.now()
-            changes.append(
-                Change(
-                    receipt.message_uuid,
-                    receipt.status,
-                    at,
-                    usage=receipt.usage,
-                    failure=receipt.failure,
-                    provider_id=receipt.provider_id,
-                )
-            )
-        self.transitions.apply(changes)
+    # --- receipts --------------------------------------------------------------------------------
+
+    def _receipts(self, account: Account, adapter: Adapter, receipts: Sequence[Receipt]) -> None:
+        changes = [self._change(account, adapter, receipt) for receipt in receipts]
+        self.transitions.apply([change for change in changes if change])
         for receipt in receipts:
             if receipt.conversation and receipt.message_uuid and receipt.provider_id:
                 self.conversations.sent(
@@ -78,17 +90,55 @@ class Receiving:
                     receipt.at or clock.now(),
                 )
 
-    def _inbound(self, provider: str, messages: Sequence[Inbound]) -> None:
-        """Queued first and written then, as in transitions.py; the uuid makes a repeat the same message."""
+    def _change(self, account: Account, adapter: Adapter, receipt: Receipt) -> Change | None:
+        """What a receipt says of a message; None if that is nothing, or not known yet."""
+        if receipt.status is None:
+            self.unmatched(account.provider, receipt)
+            return None
+        at = receipt.at or clock.now()
+        uuid = receipt.message_uuid
+        if uuid is None and receipt.provider_id and not adapter.echoes:
+            uuid = self.receipts.message_uuid(account.provider, receipt.provider_id)
+            if uuid is None:
+                record = StatusRecord(
+                    at=at, by="", usage=receipt.usage, failure=receipt.failure, category=receipt.category
+                )
+                uuid = self.receipts.came_early(account.provider, receipt.provider_id, receipt.status, record)
+                if uuid is None:
+                    return None
+        if uuid is None:
+            self.unmatched(account.provider, receipt)
+            return None
+        return Change(
+            uuid,
+            receipt.status,
+            at,
+            usage=receipt.usage,
+            failure=receipt.failure,
+            category=receipt.category,
+            provider_id=receipt.provider_id,
+            provider=account.key,
+            part=receipt.part,
+        )
+
+    # --- messages from people --------------------------------------------------------------------
+
+    def _inbound(self, account: Account, adapter: Adapter, messages: Sequence[Inbound]) -> None:
+        """Queued first and written then, as in transitions.py; the uuid makes a repeat the same message.
+
+        What a message makes of its contact is noted last, so that a repeat notes it if we die before.
+        """
         items = [
             InboundItem(
-                message_uuid=str(uuid5(NAMESPACE_URL, f"{provider}:{message.provider_id}")),
+                message_uuid=str(uuid5(NAMESPACE_URL, f"{account.provider}:{message.provider_id}")),
                 application_id=self.senders.application(message.channel, message.recipient),
                 channel=message.channel,
                 sender=message.sender,
                 recipient=message.recipient,
                 at=message.at,
                 content=message.content,
+                provider=account.provider,
+                account_id=account.account_id,
                 by=uuid4().hex,
             )
             for message in messages
@@ -98,3 +148,13 @@ class Receiving:
             self.webhooks.put(*(InboundNews(message_uuid=item.message_uuid, by=item.by) for item in part))
             for item in part:
                 self.store.add_inbound(item)
+        for item in items:
+            confirmation = self.contacts.wrote(item)
+            if confirmation and not _confirms_itself(adapter, account, confirmation):
+                self.sending.accept(confirmation, item.application_id)
+
+
+def _confirms_itself(adapter: Adapter, account: Account, confirmation: Message) -> bool:
+    """The provider tells the person by itself."""
+    ours = account.get("self_managed_opt_outs").lower() == "true"
+    return confirmation.channel in adapter.answers_stop and not ours

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from switchboard.adapters import Account
@@ -28,6 +30,21 @@ class Secrets:
         self._cache[name] = (time.monotonic() + _SECONDS, value)
         return value
 
+    def write(self, name: str, value: Mapping[str, Any]) -> None:
+        """Others see it when their caches lapse, after five minutes at most."""
+        text = json.dumps(value)
+        try:
+            self._client.put_secret_value(SecretId=name, SecretString=text)
+        except self._client.exceptions.ResourceNotFoundException:
+            self._client.create_secret(Name=name, SecretString=text)
+        self._cache.pop(name, None)
+
+    def delete(self, name: str) -> None:
+        """At once and for good, so that the name is free again."""
+        with suppress(self._client.exceptions.ResourceNotFoundException):
+            self._client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        self._cache.pop(name, None)
+
 
 class Accounts:
     """The provider accounts: credentials and addresses, one secret each."""
@@ -40,5 +57,17 @@ class Accounts:
 
     def account(self, provider: str, account_id: str = "default") -> Account:
         """ConfigurationError when there is no such account."""
-        settings = self._secrets.read(f"{self._prefix}/{provider}/{account_id}")
-        return Account(provider, account_id, self._defaults | settings)
+        return Account(provider, account_id, self._defaults | self.settings(provider, account_id))
+
+    def settings(self, provider: str, account_id: str) -> dict[str, Any]:
+        """What its secret holds. ConfigurationError when there is none."""
+        return self._secrets.read(self._name(provider, account_id))
+
+    def keep(self, provider: str, account_id: str, settings: Mapping[str, Any]) -> None:
+        self._secrets.write(self._name(provider, account_id), settings)
+
+    def forget(self, provider: str, account_id: str) -> None:
+        self._secrets.delete(self._name(provider, account_id))
+
+    def _name(self, provider: str, account_id: str) -> str:
+        return f"{self._prefix}/{provider}/{account_id}"

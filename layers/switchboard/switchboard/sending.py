@@ -9,22 +9,32 @@ from switchboard.models.messages import Message
 from switchboard.queues import MessageTask, Queue
 from switchboard.senders import Senders
 from switchboard.store import MessageItem, Store
+from switchboard.templates import Templates
 
 
 @dataclass(frozen=True)
 class Sending:
     store: Store
     outbound: Queue
+    urgent: Queue
+    """What overtakes everything else."""
     senders: Senders
+    templates: Templates
 
     def send(self, message: Message, caller: Caller) -> str:
         """Accept a message for delivery. Returns its message_uuid."""
+        self.templates.check(message)
         self.senders.used(message.channel, message.sender, caller.application_id)
-        self.store.add_message(
-            MessageItem(message=message, application_id=caller.application_id, accepted_at=clock.now())
-        )
-        self.outbound.put(MessageTask(message_uuid=message.message_uuid))
+        self.accept(message, caller.application_id)
         return message.message_uuid
+
+    def accept(self, message: Message, application_id: str | None) -> None:
+        """Durable, once for each message_uuid, when this returns."""
+        self.store.add_message(
+            MessageItem(message=message, application_id=application_id, accepted_at=clock.now())
+        )
+        queue = self.urgent if message.priority == "high" else self.outbound
+        queue.put(MessageTask(message_uuid=message.message_uuid))
 
     def show(self, message_uuid: str, caller: Caller) -> MessageItem:
         """A message as it is now. NotFound also for another application's."""

@@ -1,7 +1,7 @@
 """Puts the parts together for a function. Each is made when first used, so that none pays for the others."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import httpx
@@ -10,27 +10,45 @@ from botocore.config import Config
 from switchboard import logs
 from switchboard.applications import Applications
 from switchboard.callers import Callers
+from switchboard.circuits import Circuits
+from switchboard.contacts import Contacts
 from switchboard.conversations import Conversations
 from switchboard.delivering import Delivering
 from switchboard.dispatching import Dispatching, Reporting
+from switchboard.handover import Handover
 from switchboard.media import Media
 from switchboard.models.applications import Webhook, Webhooks
 from switchboard.models.events import Receipt
 from switchboard.money import Money
 from switchboard.notifying import Notifying, Remembered
+from switchboard.pace import Pace
 from switchboard.queues import Queue
 from switchboard.receiving import Receiving
 from switchboard.secrets import Accounts, Secrets
 from switchboard.senders import Senders
 from switchboard.sending import Sending
 from switchboard.settings import Settings
-from switchboard.store import ConversationStore, Store
+from switchboard.sns import Sns
+from switchboard.store import (
+    AccountStore,
+    ContactStore,
+    ConversationStore,
+    PaceStore,
+    ReceiptStore,
+    Store,
+    TemplateStore,
+)
+from switchboard.store.calls import Table
+from switchboard.templates import Templates
 from switchboard.transitions import Transitions
 from switchboard.workflows import Workflows
 
 PROVIDER_TIMEOUT = httpx.Timeout(10, connect=3)
 CLIENT_TIMEOUT = httpx.Timeout(15, connect=3)
 _CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=20)
+
+
+T = TypeVar("T", bound=Table)
 
 
 class Services:
@@ -43,9 +61,16 @@ class Services:
     def _dynamodb(self) -> Any:
         return _aws("dynamodb")
 
+    def _table(self, kind: type[T]) -> T:
+        return kind(self._dynamodb, self.settings.table_name, self.settings.retention_days)
+
     @cached_property
     def store(self) -> Store:
-        return Store(self._dynamodb, self.settings.table_name, self.settings.retention_days)
+        return self._table(Store)
+
+    @cached_property
+    def account_store(self) -> AccountStore:
+        return self._table(AccountStore)
 
     @cached_property
     def _sqs(self) -> Any:
@@ -54,6 +79,15 @@ class Services:
     @cached_property
     def outbound(self) -> Queue:
         return Queue(self._sqs, self.settings.outbound_queue_url)
+
+    @cached_property
+    def urgent(self) -> Queue:
+        return Queue(self._sqs, self.settings.urgent_queue_url)
+
+    def outbound_queue(self, event: dict[str, Any]) -> Queue:
+        """Which of the two a batch came from."""
+        name = event["Records"][0]["eventSourceARN"].rpartition(":")[2]
+        return self.urgent if self.settings.urgent_queue_url.endswith(f"/{name}") else self.outbound
 
     @cached_property
     def webhooks(self) -> Queue:
@@ -88,7 +122,7 @@ class Services:
 
     @cached_property
     def senders(self) -> Senders:
-        return Senders(self.store, self._account_webhooks)
+        return Senders(self.store, self.account_store, self._account_webhooks)
 
     @cached_property
     def _account_webhooks(self) -> Webhooks:
@@ -102,11 +136,13 @@ class Services:
 
     @cached_property
     def sending(self) -> Sending:
-        return Sending(self.store, self.outbound, self.senders)
+        return Sending(self.store, self.outbound, self.urgent, self.senders, self.templates)
 
     @cached_property
     def dispatching(self) -> Dispatching:
-        return Dispatching(self.store, self.workflows, self.senders, self.settings.last_step_seconds)
+        return Dispatching(
+            self.store, self.workflows, self.senders, self.templates, self.settings.last_step_seconds
+        )
 
     @cached_property
     def transitions(self) -> Transitions:
@@ -114,8 +150,24 @@ class Services:
 
     @cached_property
     def conversations(self) -> Conversations:
-        store = ConversationStore(self._dynamodb, self.settings.table_name, self.settings.retention_days)
-        return Conversations(store, self.transitions)
+        return Conversations(self._table(ConversationStore), self.transitions)
+
+    @cached_property
+    def receipts(self) -> ReceiptStore:
+        return self._table(ReceiptStore)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        return Contacts(
+            self._table(ContactStore),
+            frozenset(self.settings.opt_out_words),
+            frozenset(self.settings.opt_in_words),
+            self.settings.opt_out_confirmation,
+        )
+
+    @cached_property
+    def templates(self) -> Templates:
+        return Templates(self._table(TemplateStore), self.senders)
 
     @cached_property
     def receiving(self) -> Receiving:
@@ -124,14 +176,27 @@ class Services:
             self.webhooks,
             self.transitions,
             self.conversations,
+            self.receipts,
+            self.contacts,
+            self.templates,
+            self.sending,
             self.accounts,
             self.senders,
+            sns=lambda: self._sns,
             unmatched=_log_unmatched,
         )
 
     @cached_property
+    def _provider_client(self) -> httpx.Client:
+        return httpx.Client(timeout=PROVIDER_TIMEOUT, limits=_CONNECTIONS)
+
+    @cached_property
+    def _sns(self) -> Sns:
+        return Sns(self._provider_client)
+
+    @cached_property
     def delivering(self) -> Delivering:
-        client = httpx.Client(timeout=PROVIDER_TIMEOUT, limits=_CONNECTIONS)
+        client = self._provider_client
         gateway = self.settings.media_gateway
         media = Media(
             client, lambda: _aws("s3"), self.settings.media_bucket, str(gateway) if gateway else None
@@ -140,10 +205,18 @@ class Services:
             self.store,
             self.transitions,
             self.workflows,
-            self.accounts,
-            media,
             self.conversations,
-            client,
+            self.receipts,
+            Handover(
+                self.store,
+                self.senders,
+                self.contacts,
+                Circuits(self.account_store),
+                Pace(self._table(PaceStore)),
+                self.accounts,
+                media,
+                client,
+            ),
         )
 
     @cached_property

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, HttpUrl, PositiveInt
 
+from switchboard.keywords import OPT_IN, OPT_OUT, keyword
 from switchboard.models.messages import Channel, Frozen
 
 DAY = 86_400
@@ -23,6 +24,12 @@ def _empty_is_none(text: object) -> object:
     return text or None
 
 
+def _words(text: object) -> object:
+    """`STOP, Stop all` as STOP and STOPALL."""
+    return tuple(map(keyword, text.split(","))) if isinstance(text, str) else text
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 OptionalUrl = Annotated[HttpUrl | None, BeforeValidator(_empty_is_none)]
 
 
@@ -31,6 +38,7 @@ class Settings(Frozen):
 
     table_name: str
     outbound_queue_url: str
+    urgent_queue_url: str
     webhooks_queue_url: str
     account_secret: str
     provider_secrets: str
@@ -45,6 +53,9 @@ class Settings(Frozen):
     currency: str = "EUR"
     exchange_rates: Annotated[dict[str, Decimal], BeforeValidator(_pairs)] = Field(default_factory=dict)
     """What one unit of another currency is worth in `currency`."""
+    opt_out_words: Words = OPT_OUT
+    opt_in_words: Words = OPT_IN
+    opt_out_confirmation: str = ""
     last_step_seconds: PositiveInt = 3 * DAY
     retention_days: PositiveInt = 30
 
@@ -62,5 +73,11 @@ DEFAULT_PROVIDERS: Mapping[Channel, str] = {
     Channel.WHATSAPP: "whatsapp_cloud",
     Channel.MESSENGER: "messenger",
     Channel.VIBER: "infobip",
+    Channel.RCS: "aws",
+    Channel.LINE: "line",
+    Channel.WECHAT: "wechat",
+    Channel.APPLE: "apple",
+    Channel.TELEGRAM: "telegram",
+    Channel.VIBER_BOT: "viber_bot",
 }
 """Who carries a channel for a sender that has no provider account of its own, by the account `default`."""

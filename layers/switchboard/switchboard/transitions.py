@@ -13,29 +13,33 @@ already in the queue. A receipt that comes twice loses at 2, and its entry is vo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
 from switchboard import failures
 from switchboard.models.events import Failure, Usage
-from switchboard.models.messages import Status
+from switchboard.models.messages import Part, Status
 from switchboard.money import Money
 from switchboard.queues import BATCH, Queue, StatusNews
-from switchboard.store import MessageItem, StatusRecord, Store
+from switchboard.store import MessageItem, PartRecord, StatusRecord, Store
 from switchboard.workflows import Workflows
 
 
 @dataclass(frozen=True)
 class Change:
-    """A status that a message is said to have reached."""
+    """A status that a message, or one part of it, is said to have reached."""
 
     message_uuid: str
     status: Status
     at: datetime
     usage: Usage | None = None
     failure: Failure | None = None
+    category: str | None = None
     provider_id: str | None = None
+    provider: str | None = None
+    """The account that it went out by: `{provider}/{account_id}`."""
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,10 @@ class Transitions:
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Apply changes in order. One that does not lead forward changes nothing."""
-        # In parts, so that no entry waits long for its write.
-        for start in range(0, len(changes), BATCH):
-            named = [(change, uuid4().hex) for change in changes[start : start + BATCH]]
+        whole = [change for change in map(self._whole, changes) if change]
+        # Some at a time, so that no entry waits long for its write.
+        for start in range(0, len(whole), BATCH):
+            named = [(change, uuid4().hex) for change in whole[start : start + BATCH]]
             self.webhooks.put(
                 *(
                     StatusNews(message_uuid=change.message_uuid, status=change.status, by=name)
@@ -59,12 +64,40 @@ class Transitions:
             for change, name in named:
                 self._apply(change, name)
 
-    def _apply(self, change: Change, name: str) -> None:
+    def _whole(self, change: Change) -> Change | None:
+        """What the change of a part makes of its message: a message is where the least of its parts is."""
+        if change.part is None:
+            return change
+        part = PartRecord(status=change.status, record=self._record(change, by=""))
+        item = self.store.advance_part(change.message_uuid, change.part.number, part)
+        least = item.least(change.part.of) if item else None
+        if least is None:
+            return None
+        status, record = least
+        return replace(
+            change,
+            status=status,
+            at=record.at,
+            usage=record.usage,
+            failure=record.failure,
+            category=record.category,
+            provider_id=None,  # that of a part
+            part=None,
+        )
+
+    def _record(self, change: Change, by: str) -> StatusRecord:
         usage = None
         if change.usage and change.status is not Status.SUBMITTED:  # what is only on its way costs nothing
             usage = self.money.convert(change.usage)
-        record = StatusRecord(at=change.at, by=name, usage=usage, failure=change.failure)
-        item, moved = self.store.advance(change.message_uuid, change.status, record, change.provider_id)
+        return StatusRecord(
+            at=change.at, by=by, usage=usage, failure=change.failure, category=change.category
+        )
+
+    def _apply(self, change: Change, name: str) -> None:
+        record = self._record(change, name)
+        item, moved = self.store.advance(
+            change.message_uuid, change.status, record, change.provider_id, change.provider
+        )
         if item is None or item.link is None:
             return
         # A repeat tells the dispatch again, in case its first coming died here. Told twice is harmless.

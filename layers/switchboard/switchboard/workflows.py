@@ -1,6 +1,7 @@
 """The state machine of a dispatch: starting it, and telling a waiting step how its message fared."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 _GONE = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
@@ -11,13 +12,16 @@ class Workflows:
         self._client = client
         self._arn = state_machine_arn
 
-    def start(self, name: str, dispatch_uuid: str, waits: list[int], step: int = 0) -> None:
+    def start(
+        self, name: str, dispatch_uuid: str, waits: list[int], step: int = 0, urgent: Sequence[int] = ()
+    ) -> None:
         """Start an execution. The name makes it one: a second start of it changes nothing."""
+        begin = {"dispatch_uuid": dispatch_uuid, "step": step, "waits": waits, "urgent": urgent}
         try:
             self._client.start_execution(
                 stateMachineArn=self._arn,
                 name=name,
-                input=json.dumps({"dispatch_uuid": dispatch_uuid, "step": step, "waits": waits}),
+                input=json.dumps(begin),
             )
         except self._client.exceptions.ExecutionAlreadyExists:
             return

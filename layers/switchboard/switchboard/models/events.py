@@ -25,7 +25,7 @@ class Hook:
     query: Mapping[str, str] = field(default_factory=dict)
     source: Literal["http", "sns"] = "http"
     received_at: datetime | None = None
-    """Set for "sns", whose inbound messages carry no time of their own."""
+    """The time of inbound messages that carry none of their own."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Receipt:
     at: datetime | None = None
     usage: Usage | None = None
     failure: Failure | None = None
+    category: str | None = None
+    """What the provider bills this as, where it says that but no amount (rates.toml); "free" for nothing."""
     part: Part | None = None
     """Which part of a split text this is about, from the echo field."""
     conversation: Conversation | None = None

@@ -143,10 +143,18 @@ class MessengerOptions(Frozen):
     tag: str | None = None
 
 
+class TemplateFallback(Frozen):
+    name: str
+    parameters: tuple[str, ...] = ()
+    locale: str | None = None
+
+
 class WhatsAppOptions(Frozen):
     policy: Literal["deterministic", "fallback"] = "deterministic"
     locale: str | None = None
     """BCP 47, `en-GB`."""
+    template_fallback: TemplateFallback | None = None
+    """What goes out instead of anything else while the person's window is closed."""
 
 
 class Part(Frozen):
@@ -171,5 +179,9 @@ class Message(Frozen):
     whatsapp: WhatsAppOptions = WhatsAppOptions()
     lifetime: int | None = None
     """Seconds after which delivery is of no use any more (a dispatch step's time)."""
+    priority: Literal["normal", "high"] = "normal"
+    """What is `high` overtakes what is not, in the queue and at a sender's rate."""
+    confirms_opt_out: bool = False
+    """The one message that still goes to a person who has just opted out."""
     part: Part | None = None
     """Set on what an adapter is handed when the text was split: `content` is this part's text."""

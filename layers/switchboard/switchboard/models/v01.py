@@ -74,9 +74,19 @@ class _MessengerNode(_Wire):
     tag: Annotated[str, Field(min_length=1)] | None = None
 
 
+_Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
+
+
+class _FallbackNode(_TemplateNode):
+    """Ours: the template that goes out instead while the window is closed."""
+
+    locale: _Locale | None = None
+
+
 class _WhatsAppNode(_Wire):
     policy: Literal["deterministic", "fallback"] = "deterministic"
-    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")] | None = None
+    locale: _Locale | None = None
+    template_fallback: _FallbackNode | None = None
 
 
 class _FailoverNode(_Wire):
@@ -90,6 +100,7 @@ _IDENTIFIER: TypeAdapter[str] = TypeAdapter(
 _CLIENT_REF: TypeAdapter[str] = TypeAdapter(
     Annotated[str, Field(min_length=1, max_length=40)], config=_Wire.model_config
 )
+_PRIORITY: TypeAdapter[Literal["normal", "high"]] = TypeAdapter(Literal["normal", "high"])
 _E164: TypeAdapter[str] = TypeAdapter(
     Annotated[
         str,
@@ -210,10 +221,11 @@ class _Reader:
         client_ref = root.get("client_ref")
         if client_ref is not None:
             client_ref = self.faults.read(_CLIENT_REF, client_ref, self.name("client_ref"))
+        priority = self.faults.read(_PRIORITY, root.get("priority", "normal"), self.name("priority"))
         if len(self.faults.found) > before:
             return None
         assert channel and sender and recipient  # for the type checker: no fault was found
-        assert content
+        assert content and priority
         return Message(
             message_uuid=message_uuid,
             channel=channel,
@@ -221,6 +233,7 @@ class _Reader:
             recipient=recipient,
             content=content,
             client_ref=client_ref,
+            priority=priority,
             **options,
         )
 

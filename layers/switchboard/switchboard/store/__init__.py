@@ -1,25 +1,54 @@
-"""The one table. `keys` names its items, `items` gives their shape, `table` and `conversations` read and
-write them by the calls in `calls`."""
+"""The one table. `keys` names its items, `items` gives their shape; the others read and write them, by the
+calls in `calls`: `table` messages, dispatches and applications, `accounts` provider accounts and senders,
+`contacts` people, `conversations` and `receipts` what receipts without our id need."""
 
+from switchboard.store.accounts import (
+    AccountSender,
+    AccountStore,
+    ProviderAccount,
+    Rate,
+    Route,
+    SenderItem,
+)
+from switchboard.store.contacts import Contact, ContactStore
 from switchboard.store.conversations import ConversationStore
 from switchboard.store.items import (
     DispatchItem,
     InboundItem,
     MessageItem,
+    PartRecord,
     Sent,
+    Slot,
     StatusRecord,
     StepLink,
 )
+from switchboard.store.pace import PaceStore
+from switchboard.store.receipts import ReceiptStore
 from switchboard.store.table import Claim, Store
+from switchboard.store.templates import TemplateItem, TemplateStore
 
 __all__ = [
+    "AccountSender",
+    "AccountStore",
     "Claim",
+    "Contact",
+    "ContactStore",
     "ConversationStore",
     "DispatchItem",
     "InboundItem",
     "MessageItem",
+    "PaceStore",
+    "PartRecord",
+    "ProviderAccount",
+    "Rate",
+    "ReceiptStore",
+    "Route",
+    "SenderItem",
     "Sent",
+    "Slot",
     "StatusRecord",
     "StepLink",
     "Store",
+    "TemplateItem",
+    "TemplateStore",
 ]

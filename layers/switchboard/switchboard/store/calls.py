@@ -32,6 +32,19 @@ class Table:
         item: Item | None = answer.get("Item")
         return item
 
+    def _query(self, partition: str, prefix: str = "", *, consistent: bool = True) -> list[Item]:
+        """Everything in a partition whose sort key begins so, in its order."""
+        condition, values = "pk = :pk", {":pk": partition}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :prefix)", values | {":prefix": prefix}
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=consistent,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=dump(values),
+        )
+        return [item for page in pages for item in page["Items"]]
+
     def _add(self, key: keys.Key, attributes: Item, needed_until: datetime) -> bool:
         """Put what must be new. It is kept for the retention time after it is needed no more."""
         expires = dump({"expires_at": int(needed_until.timestamp()) + self._retention})

@@ -14,6 +14,8 @@ from switchboard.models.messages import Frozen, InboundContent, Message, Status
 from switchboard.models.workflows import Step
 
 Item = dict[str, Any]
+PART = "part:"
+"""Begins the attributes that hold the parts of a split text."""
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 _STEPS = TypeAdapter(list[Step])
@@ -39,9 +41,12 @@ class StatusRecord(Frozen):
     by: str
     usage: Usage | None = None
     failure: Failure | None = None
+    category: str | None = None
 
     def dump(self) -> Item:
         values: Item = {"at": clock.wire(self.at), "by": self.by}
+        if self.category:
+            values["category"] = self.category
         if self.usage:
             values |= {"price": str(self.usage.price), "currency": self.usage.currency}
         if self.failure:
@@ -55,7 +60,22 @@ class StatusRecord(Frozen):
             by=values["by"],
             usage=Usage(Decimal(values["price"]), values["currency"]) if "price" in values else None,
             failure=Failure(int(values["code"]), values["provider_code"]) if "code" in values else None,
+            category=values.get("category"),
         )
+
+
+class PartRecord(Frozen):
+    """How far one part of a split text came."""
+
+    status: Status
+    record: StatusRecord
+
+    def dump(self) -> Item:
+        return self.record.dump() | {"status": self.status, "rank": self.status.rank}
+
+    @classmethod
+    def load(cls, values: Item) -> Self:
+        return cls(status=values["status"], record=StatusRecord.load(values))
 
 
 class StepLink(Frozen):
@@ -75,6 +95,17 @@ class StepLink(Frozen):
         return self.condition or Status.DELIVERED
 
 
+class Slot(Frozen):
+    """A moment at which a message may go out, by its sender's rate (pace.py). Unix microseconds."""
+
+    at: int
+    taken: int
+    """How much time urgent messages and pauses had taken when it was given; what they took since is added."""
+    attempt: int
+    account: str
+    """The attempt that it is for, and by which account."""
+
+
 class MessageItem(Frozen):
     message: Message
     application_id: str | None
@@ -83,6 +114,10 @@ class MessageItem(Frozen):
     status: Status = Status.ACCEPTED
     statuses: dict[Status, StatusRecord] = Field(default_factory=dict)
     provider_id: str | None = None
+    provider: str | None = None
+    """Who took it: `{provider}/{account_id}`."""
+    parts: dict[int, PartRecord] = Field(default_factory=dict)
+    """Those of a split text that went out, by number."""
     attempts: int = 0
     leased_until: int = 0
     """Unix ms. Until then one worker, or an unanswered call, has the message."""
@@ -90,6 +125,8 @@ class MessageItem(Frozen):
     """The name of the newest claim, by which a worker knows its own."""
     late_usage: Usage | None = None
     """A price that came with a receipt that was no news otherwise."""
+    slot: Slot | None = None
+    """The place that it was given at its sender's rate, if it had to wait for one."""
     link: StepLink | None = None
 
     @property
@@ -100,6 +137,23 @@ class MessageItem(Frozen):
     def usage(self) -> Usage | None:
         stated = (record.usage for record in self.statuses.values() if record.usage)
         return next(stated, self.late_usage)
+
+    def least(self, of: int) -> tuple[Status, StatusRecord] | None:
+        """The status that all `of` parts of a split text have reached, or that of one that failed; None
+        while some are still to come. Its price is the sum of theirs."""
+        failed = next((part for part in self.parts.values() if part.status.is_failure), None)
+        if failed:
+            return failed.status, failed.record
+        if len(self.parts) < of:
+            return None
+        least = min(self.parts.values(), key=lambda part: part.status.rank)
+        usages = [part.record.usage for part in self.parts.values() if part.record.usage]
+        usage = None
+        if len(usages) == of and len({usage.currency for usage in usages}) == 1:
+            usage = Usage(sum((usage.price for usage in usages), Decimal(0)), usages[0].currency)
+        at = max(part.record.at for part in self.parts.values())
+        record = StatusRecord(at=at, by="", usage=usage, category=least.record.category)
+        return least.status, record
 
     def reached_at(self, status: Status) -> datetime:
         """When a status was reached. Not before those below it, though providers' clocks differ and some
@@ -160,6 +214,13 @@ class MessageItem(Frozen):
                 Status(status): StatusRecord.load(record) for status, record in values["statuses"].items()
             },
             provider_id=values.get("provider_id"),
+            provider=values.get("provider"),
+            parts={
+                int(name.removeprefix(PART)): PartRecord.load(part)
+                for name, part in values.items()
+                if name.startswith(PART)
+            },
+            slot=Slot.model_validate(values["slot"]) if "slot" in values else None,
             attempts=int(values["attempts"]),
             leased_until=int(values["leased_until"]),
             claimed_by=values.get("claimed_by"),

@@ -7,6 +7,13 @@
     application               APPLICATIONS                      {application_id}
     account settings          ACCOUNT                           SETTINGS
     sender                    SENDER#{channel}#{sender}         SENDER
+    its line, by an account   PACE#{provider}/{account_id}#{channel}#{sender}     PACE
+    its circuit there         CIRCUIT#{provider}/{account_id}#{channel}#{sender}  CIRCUIT
+    provider account          ACCOUNTS                          {provider}#{account_id}
+    its templates             TEMPLATES#{provider}#{account_id} {name}#{language}
+    person                    CONTACT#{channel}#{person}        {sender}
+    message by provider's id  PROVIDER#{provider}#{id}          MESSAGE
+    receipts that came first  PROVIDER#{provider}#{id}          EARLY#{status}
     sent in a conversation    CONVERSATION#{page}#{person}      SENT#{time}#{uuid}
     its watermarks            CONVERSATION#{page}#{person}      WATERMARKS
     a receipt before its time CONVERSATION#{page}#{person}      EARLY#{provider_id}
@@ -47,6 +54,52 @@ def account_settings() -> Key:
 
 def sender(channel: str, identifier: str) -> Key:
     return _key(f"SENDER#{channel}#{identifier}", "SENDER")
+
+
+def pace(account: str, channel: str, identifier: str) -> Key:
+    return _key(f"PACE#{account}#{channel}#{identifier}", "PACE")
+
+
+ACCOUNTS = "ACCOUNTS"
+
+
+def account(provider: str, account_id: str) -> Key:
+    return _key(ACCOUNTS, f"{provider}#{account_id}")
+
+
+def circuit(account: str, channel: str, identifier: str) -> Key:
+    return _key(f"CIRCUIT#{account}#{channel}#{identifier}", "CIRCUIT")
+
+
+def templates(provider: str, account_id: str) -> str:
+    return f"TEMPLATES#{provider}#{account_id}"
+
+
+def template(provider: str, account_id: str, name: str, language: str) -> Key:
+    return _key(templates(provider, account_id), f"{name}#{language}")
+
+
+def contacts(channel: str, person: str) -> str:
+    return f"CONTACT#{channel}#{person}"
+
+
+def contact(channel: str, person: str, sender: str) -> Key:
+    return _key(contacts(channel, person), sender)
+
+
+def provider_ids(provider: str, provider_id: str) -> str:
+    return f"PROVIDER#{provider}#{provider_id}"
+
+
+def by_provider_id(provider: str, provider_id: str) -> Key:
+    return _key(provider_ids(provider, provider_id), "MESSAGE")
+
+
+EARLY = "EARLY#"
+
+
+def early_receipt(provider: str, provider_id: str, status: str) -> Key:
+    return _key(provider_ids(provider, provider_id), f"{EARLY}{status}")
 
 
 def conversation(page: str, person: str) -> str:

@@ -22,6 +22,8 @@ from switchboard.store.items import (
     InboundItem,
     Item,
     MessageItem,
+    PartRecord,
+    Slot,
     StatusRecord,
     dump,
     load,
@@ -93,6 +95,16 @@ class Store(Table):
             return Claim("busy" if found.status is Status.ACCEPTED else "done", found)
         return Claim("claimed", MessageItem.load(item))
 
+    def postpone(self, uuid: str, slot: Slot) -> None:
+        """Leave a claimed message until its slot. The claim was no attempt."""
+        self._update(
+            keys.message(uuid),
+            "SET leased_until = :until, slot = :slot ADD attempts :minus",
+            "attribute_exists(pk)",
+            # A little sooner than it is seen again.
+            {":until": slot.at // 1000 - 1500, ":slot": slot.model_dump(), ":minus": -1},
+        )
+
     def release(self, uuid: str) -> None:
         """Give a claim back: the provider did not take the message, another attempt may follow."""
         self._update(keys.message(uuid), "SET leased_until = :zero", "attribute_exists(pk)", {":zero": 0})
@@ -122,7 +134,12 @@ class Store(Table):
         return MessageItem.load(found)
 
     def advance(
-        self, uuid: str, status: Status, record: StatusRecord, provider_id: str | None = None
+        self,
+        uuid: str,
+        status: Status,
+        record: StatusRecord,
+        provider_id: str | None = None,
+        provider: str | None = None,
     ) -> tuple[MessageItem | None, bool]:
         """Move a message forward. Returns the item as it is afterwards, and whether this call moved it.
 
@@ -149,6 +166,9 @@ class Store(Table):
         if provider_id:
             sets.append("provider_id = :provider_id")
             values[":provider_id"] = provider_id
+        if provider:
+            sets.append("provider = :provider")
+            values[":provider"] = provider
         forward = "#rank < :below"
         try:
             item = self._update(
@@ -164,6 +184,24 @@ class Store(Table):
             # Our own write, whose answer was lost on the way and which the AWS client then repeated?
             return found, any(own.by == record.by for own in found.statuses.values())
         return MessageItem.load(item), True
+
+    def advance_part(self, uuid: str, number: int, part: PartRecord) -> MessageItem | None:
+        """Move one part of a split text forward. Returns the message as it is afterwards, if there is one."""
+        name = f"{items.PART}{number}"
+        forward = "attribute_not_exists(#part) OR #part.#rank < :below"
+        try:
+            item = self._update(
+                keys.message(uuid),
+                "SET #part = :part",
+                f"({forward}) AND attribute_exists(message)",
+                {":part": part.dump(), ":below": part.status.after},
+                {"#part": name, "#rank": "rank"},
+            )
+        except Lost as lost:
+            if lost.found is None or "message" not in lost.found:
+                return None
+            item = lost.found
+        return MessageItem.load(item)
 
     def _note_price(self, uuid: str, usage: Usage) -> None:
         """The price came with a receipt that was no news otherwise (seen before delivered, say)."""
@@ -240,14 +278,7 @@ class Store(Table):
         """Kept if it is the first of its uuid; a repeat changes nothing."""
         self._add(keys.message(item.message_uuid), item.dump(), item.at)
 
-    # --- senders, applications, account ----------------------------------------------------------
-
-    def sender_application(self, channel: str, identifier: str) -> str | None:
-        found = self._get(keys.sender(channel, identifier))
-        return str(load(found)["application_id"]) if found else None
-
-    def put_sender(self, channel: str, identifier: str, application_id: str) -> None:
-        self._put(keys.sender(channel, identifier), dump({"application_id": application_id}))
+    # --- applications, account -------------------------------------------------------------------
 
     def put_application(self, application: Application) -> None:
         self._put(keys.application(application.id), _application_attributes(application))
@@ -270,12 +301,7 @@ class Store(Table):
 
     def applications(self) -> list[Application]:
         """All of the account, oldest first."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=dump({":pk": keys.APPLICATIONS}),
-        )
-        found = [_application(item) for page in pages for item in page["Items"]]
+        found = [_application(item) for item in self._query(keys.APPLICATIONS, consistent=False)]
         return sorted(found, key=lambda application: (application.created_at, application.id))
 
     def delete_application(self, application_id: str) -> bool:

@@ -1,0 +1,139 @@
+"""Hands a claimed message to its provider: by the first of its sender's accounts that takes it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from time import sleep
+
+import httpx
+
+from switchboard import clock, pace
+from switchboard.adapters import Adapter, adapter
+from switchboard.circuits import Circuits
+from switchboard.contacts import Contacts
+from switchboard.errors import ConfigurationError, Throttled, Unanswered, Unavailable, Unreachable
+from switchboard.media import Media
+from switchboard.models.messages import Message, Part, Status, Text
+from switchboard.pace import Pace
+from switchboard.secrets import Accounts
+from switchboard.senders import Routes, Senders
+from switchboard.store import MessageItem, PartRecord, Rate, Route, Slot, StatusRecord, Store
+
+PATIENCE = 1.0
+"""Seconds that a message is waited for here; the queue counts in whole ones."""
+REST = 1.0
+"""Seconds of a sender's rest when its provider says "too fast" and no more."""
+
+
+class NotYet(Exception):
+    """By its sender's rate, the message's moment is still to come."""
+
+    def __init__(self, slot: Slot) -> None:
+        super().__init__("not yet")
+        self.slot = slot
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Who took a message."""
+
+    route: Route
+    adapter: Adapter
+    message: Message
+    """As it was handed over."""
+    provider_id: str
+
+
+@dataclass(frozen=True)
+class Handover:
+    store: Store
+    senders: Senders
+    contacts: Contacts
+    circuits: Circuits
+    pace: Pace
+    accounts: Accounts
+    media: Media
+    client: httpx.Client
+    adapter: Callable[[str], Adapter] = adapter
+
+    def hand(self, item: MessageItem, give_up_at: datetime) -> Handed:
+        """NotYet when it is not the message's turn. SendError, or ConfigurationError when no account could
+        be used."""
+        routes = self.senders.routes(item.message.channel, item.message.sender)
+        message = self.contacts.admitted(item.message, registered=routes.registered)
+        refusal = ConfigurationError(1120, "no account of this sender carries the channel")
+        for number, route in enumerate(self._in_order(message, routes)):
+            try:
+                handed = self._by(route, item, message, give_up_at)
+            except ConfigurationError as error:
+                if number == 0:
+                    refusal = error
+                if len(routes.found) > 1:
+                    self.circuits.refused(message, route)
+                continue
+            except Throttled as error:
+                if route.rate:
+                    self.pace.hold(message, route, error.retry_after or REST)
+                raise
+            except Unavailable:
+                self.circuits.failed(message, route)
+                raise
+            self.circuits.answered(message, route)
+            return handed
+        raise refusal
+
+    def _in_order(self, message: Message, routes: Routes) -> Iterator[Route]:
+        """Accounts with an open circuit last: better than none."""
+        found = [route for route in routes.found if message.channel in self.adapter(route.provider).channels]
+        if len(found) > 1:
+            found.sort(key=lambda route: self.circuits.is_open(message, route))
+        return iter(found)
+
+    def _by(self, route: Route, item: MessageItem, message: Message, give_up_at: datetime) -> Handed:
+        provider = self.adapter(route.provider)
+        account = self.accounts.account(route.provider, route.account_id)
+        if route.rate:
+            self._wait(route, route.rate, item, message)
+        sent = message.model_copy(update={"sender": route.send_as}) if route.send_as else message
+        staged = self.media.staged(sent, provider, account)
+        if clock.now() >= give_up_at:
+            raise Unreachable(1331, "time is over")  # staging can take long; the next step may be out
+        provider_id = ""
+        for part in parts(staged, provider):
+            if part.part and part.part.number in item.parts:
+                continue  # it went out before
+            try:
+                part_id = provider.send(part, account, self.client)
+            except Unanswered as error:
+                error.repeatable = provider.repeatable(part)
+                raise
+            if part.part:
+                record = PartRecord(status=Status.SUBMITTED, record=StatusRecord(at=clock.now(), by=""))
+                self.store.advance_part(item.uuid, part.part.number, record)
+            provider_id = provider_id or part_id
+        return Handed(route, provider, sent, provider_id)
+
+    def _wait(self, route: Route, rate: Rate, item: MessageItem, message: Message) -> None:
+        slot = self.pace.slot(message, route, rate, item.attempts, item.slot)
+        seconds = pace.seconds_until(slot)
+        if seconds > PATIENCE:
+            raise NotYet(slot)
+        sleep(max(0.0, seconds))
+
+
+def parts(message: Message, provider: Adapter) -> list[Message]:
+    """The message as its provider takes it: whole, or a long text in parts."""
+    longest = provider.longest_text.get(message.channel)
+    if longest is None or not isinstance(message.content, Text) or len(message.content.text) * 2 <= longest:
+        return [message]  # no text has more than two UTF-16 units a character
+    from switchboard.segments import split
+
+    texts = split(message.content.text, longest)
+    if len(texts) == 1:
+        return [message]
+    return [
+        message.model_copy(
+            update={"content": Text(type="text", text=text), "part": Part(number=number, of=len(texts))}
+        )
+        for number, text in enumerate(texts, 1)
+    ]
