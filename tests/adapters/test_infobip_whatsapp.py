@@ -532,6 +532,20 @@ def test_types_in_small_letters_are_the_same() -> None:
     }
 
 
+def test_examples_come_in_more_than_one_form() -> None:
+    components = [
+        {"type": "HEADER", "format": "TEXT", "text": "{{1}}", "example": {"header_text": "7"}},
+        {"type": "BODY", "text": "{{1}} {{2}}", "example": {"body_text": ["Ann", "7"]}},
+        {"type": "BUTTONS", "buttons": [{"type": "COPY_CODE", "example": "SAVE9"}]},
+    ]
+    request = keeper().create_template(ACCOUNT, SENDER, definition(components))
+    assert json.loads(request.content)["structure"] == {
+        "header": {"format": "TEXT", "text": "{{1}}", "example": "7"},
+        "body": {"text": "{{1}} {{2}}", "examples": ["Ann", "7"]},
+        "buttons": [{"type": "COPY_CODE", "example": "SAVE9"}],
+    }
+
+
 def test_an_app_that_takes_a_code_is_named_in_its_button() -> None:
     app = {"package_name": "com.example.shop", "signature_hash": "K8a/AINcGX7"}
     button = {"type": "OTP", "otp_type": "ONE_TAP", "text": "Fill in", "supported_apps": [app]}

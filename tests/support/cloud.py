@@ -21,7 +21,12 @@ from tests.support.template import ROOT, state_machine, template
 API_KEY, API_SECRET = "localkey", "localsecret"
 ACCOUNTS: dict[str, dict[str, Any]] = {
     "aws": {"configuration_set": "cs", "access_key_id": "AK", "secret_access_key": "SK"},
-    "whatsapp_cloud": {"access_token": "wa-token", "app_secret": "wa-secret", "verify_token": "wa-verify"},
+    "whatsapp_cloud": {
+        "access_token": "wa-token",
+        "app_secret": "wa-secret",
+        "verify_token": "wa-verify",
+        "waba_id": "1029",
+    },
     "messenger": {"access_token": "fb-token", "app_secret": "fb-secret", "verify_token": "fb-verify"},
     "infobip": {"base_url": "https://ib.example", "api_key": "ib-key", "callback_token": "ib-token"},
 }

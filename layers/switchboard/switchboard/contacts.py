@@ -3,9 +3,10 @@
 A person is known per sender of ours: who stops one of them still hears from the others.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 from switchboard import clock
@@ -85,6 +86,28 @@ class Contacts:
         """What is known of a person, by sender; empty if they never wrote."""
         return self.store.contacts(same(channel), person)
 
+    def shown(self, channel: Channel, person: str, contacts: Sequence[Contact]) -> dict[str, Any]:
+        """A person as the API shows them: the newest of all windows, and by sender."""
+        now = clock.now()
+        ends = {one.sender: window_end(channel, one) for one in contacts}
+        still = {sender: end for sender, end in ends.items() if end and end > now}
+        return {
+            "channel": channel.value,
+            "id": person,
+            "opted_out": any(one.opted_out_at for one in contacts),
+            "window_open_until": _wire(max(still.values(), default=None)),
+            "senders": [
+                {
+                    "sender": one.sender,
+                    "opted_out": one.opted_out_at is not None,
+                    "opted_out_at": _wire(one.opted_out_at),
+                    "last_inbound_at": _wire(one.last_inbound_at),
+                    "window_open_until": _wire(still.get(one.sender)),
+                }
+                for one in contacts
+            ],
+        }
+
     def _confirmation(self, item: InboundItem, channel: Channel) -> Message | None:
         if not self.confirmation:
             return None
@@ -97,6 +120,10 @@ class Contacts:
             client_ref=CLIENT_REF,
             confirms_opt_out=True,
         )
+
+
+def _wire(moment: datetime | None) -> str | None:
+    return clock.wire(moment) if moment else None
 
 
 def _is_template(message: Message) -> bool:

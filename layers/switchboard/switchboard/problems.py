@@ -9,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from switchboard import logs
+from switchboard import failures, logs
 from switchboard.errors import (
     BadKey,
     BadSignature,
@@ -19,7 +19,10 @@ from switchboard.errors import (
     InvalidRequest,
     MissingCredentials,
     NotFound,
+    Rejected,
+    SendError,
     SwitchboardError,
+    Unreachable,
 )
 
 Body = dict[str, Any]
@@ -109,6 +112,19 @@ def _problem(error: SwitchboardError, refusal: Callable[[InvalidRequest], Body])
                 "type": f"{_ERRORS}#conflict",
                 "title": "Conflict",
                 "detail": str(error),
+            }
+        case Rejected() | Unreachable():
+            reason = f"{failures.reason(error.code)} ({error.provider_code})"
+            return HTTPStatus.BAD_REQUEST, {
+                "type": f"{_ERRORS}#provider-refusal",
+                "title": "Bad Request",
+                "detail": f"The provider refused this: {reason}",
+            }
+        case SendError():
+            return HTTPStatus.BAD_GATEWAY, {
+                "type": f"{_ERRORS}#provider-failure",
+                "title": "Bad Gateway",
+                "detail": "The provider did not answer, or not now: try again",
             }
         case ConfigurationError():
             return HTTPStatus.NOT_FOUND, _not_found("No such account")

@@ -8,6 +8,7 @@ import httpx
 from botocore.config import Config
 
 from switchboard import logs
+from switchboard.accounts import ProviderAccounts
 from switchboard.applications import Applications
 from switchboard.callers import Callers
 from switchboard.circuits import Circuits
@@ -39,6 +40,7 @@ from switchboard.store import (
     TemplateStore,
 )
 from switchboard.store.calls import Table
+from switchboard.template_catalog import TemplateCatalog
 from switchboard.templates import Templates
 from switchboard.transitions import Transitions
 from switchboard.workflows import Workflows
@@ -133,6 +135,14 @@ class Services:
     @cached_property
     def applications(self) -> Applications:
         return Applications(self.store)
+
+    @cached_property
+    def template_catalog(self) -> TemplateCatalog:
+        return TemplateCatalog(self._table(TemplateStore), self.senders, self.accounts, self._provider_client)
+
+    @cached_property
+    def provider_accounts(self) -> ProviderAccounts:
+        return ProviderAccounts(self.account_store, self.store, self.accounts, self._provider_client)
 
     @cached_property
     def sending(self) -> Sending:

@@ -4,7 +4,7 @@ https://www.infobip.com/docs/api/channels/whatsapp/whatsapp-service-management/c
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -133,8 +133,9 @@ def _part(kind: str, component: Mapping[str, Any]) -> Any:
         case "LIMITED_TIME_OFFER":
             return _renamed(mapping(component.get("limited_time_offer")), _camel)
         case "BODY":
-            values = _first(example.get("body_text"))
-            examples = {"examples": values} if isinstance(values, list) else {}
+            values = _first(example.get("body_text"))  # a set of them in a list, or the only set
+            values = values if isinstance(values, list) else example.get("body_text")
+            examples = {"examples": values} if values else {}
         case _:
             value = _first(example.get("header_text")) or _first(example.get("header_handle"))
             examples = {"example": value} if value else {}
@@ -194,11 +195,12 @@ def _meta_button(button: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": META_BUTTONS.get(kind, kind), **members}
 
 
-def _first(value: object) -> Any:
-    return value[0] if isinstance(value, list) and value else None
+def _first(value: Any) -> Any:
+    """The first of a list, where there is one."""
+    return next(iter(value), None) if isinstance(value, list) else value
 
 
-def _renamed(members: Mapping[str, Any], rename: Any) -> dict[str, Any]:
+def _renamed(members: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
     return {rename(name): value for name, value in members.items()}
 
 

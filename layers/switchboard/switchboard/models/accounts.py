@@ -5,6 +5,7 @@
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -87,6 +88,33 @@ def account_request(body: object, account_id: str, channels: frozenset[Channel])
     return AccountRequest(name, credentials, tuple(senders.values()), links)
 
 
+def verify_request(body: object) -> tuple[str | None, str | None]:
+    """The channel and the sender to ask about, each None for all."""
+    faults = Faults()
+    root = faults.object(body, "body", "must be a JSON object")
+    faults.check()
+    assert root is not None
+    found = [None if root.get(name) is None else str(root[name]) for name in ("channel", "sender")]
+    return found[0], found[1] and found[1].removeprefix("+")
+
+
+def verified(account: ProviderAccount, asked: Sequence[AccountSender]) -> dict[str, Any]:
+    """What the provider said: of all that was asked the worst."""
+    worst = min(asked, key=lambda sender: _FROM_BAD.index(sender.state))
+    return {
+        "provider": account.provider,
+        "account_id": account.account_id,
+        "state": worst.state,
+        **({"reason": worst.reason} if worst.reason else {}),
+        "senders": [
+            {"channel": sender.channel.value, "id": sender.id, **_verification(sender)} for sender in asked
+        ],
+    }
+
+
+_FROM_BAD = ("failed", "pending", "verified")
+
+
 def _sender(
     faults: Faults, entry: object, at: str, channels: frozenset[Channel]
 ) -> tuple[AccountSender, str | None] | None:
@@ -145,9 +173,13 @@ def _answer(sender: AccountSender, application: str | None) -> dict[str, Any]:
         **({"send_as": sender.send_as} if sender.send_as else {}),
         **({"rate": sender.rate.model_dump()} if sender.rate else {}),
         **({"application": application} if application else {}),
-        "verification": {
-            "state": sender.state,
-            **({"reason": sender.reason} if sender.reason else {}),
-            **({"checked_at": sender.checked_at} if sender.checked_at else {}),
-        },
+        "verification": _verification(sender),
+    }
+
+
+def _verification(sender: AccountSender) -> dict[str, Any]:
+    return {
+        "state": sender.state,
+        **({"reason": sender.reason} if sender.reason else {}),
+        **({"checked_at": sender.checked_at} if sender.checked_at else {}),
     }

@@ -47,3 +47,7 @@ class TemplateStore(Table):
             )
         except Lost:
             return
+
+    def delete(self, provider: str, account_id: str, name: str, language: str) -> None:
+        key = keys.template(provider, account_id, name, language)
+        self._client.delete_item(TableName=self._table, Key=dump(key))

@@ -1,0 +1,147 @@
+"""What an owner sets up: provider accounts with their senders, WhatsApp templates; and contacts."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from switchboard import api, problems
+from switchboard.callers import Caller
+from switchboard.errors import NotFound
+from switchboard.models import accounts as wire
+from switchboard.models import templates as template_wire
+from switchboard.models.messages import Channel
+from switchboard.services import Services
+from switchboard.settings import Settings
+from switchboard.store import ProviderAccount
+
+logger = Logger()
+services = Services(Settings.from_environment())
+app = APIGatewayHttpResolver()
+problems.install(app, problems.accounts)
+
+
+@app.get("/accounts")
+@app.get("/accounts/")
+def list_() -> Response[str]:
+    _account()
+    found = [_shown(account) for account in services.provider_accounts.all()]
+    return api.answer(200, {"total_items": len(found), "_embedded": {"accounts": found}})
+
+
+@app.put("/accounts/<provider>/<account_id>")
+def put(provider: str, account_id: str) -> Response[str]:
+    _account()
+    channels = services.provider_accounts.channels(provider)
+    account_id = unquote(account_id)
+    request = wire.account_request(api.json_body(app), account_id, channels)
+    account, is_new = services.provider_accounts.put(provider, account_id, request)
+    return api.answer(201 if is_new else 200, _shown(account))
+
+
+@app.get("/accounts/<provider>/<account_id>")
+def get(provider: str, account_id: str) -> Response[str]:
+    _account()
+    return api.answer(200, _shown(services.provider_accounts.get(provider, unquote(account_id))))
+
+
+@app.delete("/accounts/<provider>/<account_id>")
+def delete(provider: str, account_id: str) -> Response[str]:
+    _account()
+    services.provider_accounts.delete(provider, unquote(account_id))
+    return Response(status_code=204)
+
+
+@app.post("/accounts/<provider>/<account_id>/verify")
+def verify(provider: str, account_id: str) -> Response[str]:
+    """With a body {"channel"?, "sender"?} only those; without one every sender."""
+    _account()
+    channel, sender = wire.verify_request(api.json_body(app) if api.raw_body(app).strip() else {})
+    account, asked = services.provider_accounts.verify(provider, unquote(account_id), channel, sender)
+    return api.answer(200, wire.verified(account, asked))
+
+
+def _shown(account: ProviderAccount) -> dict[str, Any]:
+    accounts = services.provider_accounts
+    settings = accounts.settings(account.provider, account.account_id)
+    return wire.answer(account, settings, accounts.links(account), services.settings.public_url)
+
+
+def _account() -> None:
+    services.callers.account(app.current_event.headers)
+
+
+# --- templates -----------------------------------------------------------------------------------
+
+
+@app.get("/v0.1/templates")
+def templates() -> Response[str]:
+    """?sender= names the WhatsApp number whose account is meant, ?name= one template."""
+    _anybody()
+    found = services.template_catalog.list(_query("sender"), _query("name") or None)
+    return api.answer(200, {"_embedded": {"templates": [template_wire.answer(one) for one in found]}})
+
+
+@app.post("/v0.1/templates")
+def create_template() -> Response[str]:
+    _anybody()
+    definition = template_wire.definition(api.json_body(app))
+    made = services.template_catalog.create(_query("sender"), definition)
+    return api.answer(201, template_wire.answer(made))
+
+
+@app.get("/v0.1/templates/<name>")
+def template(name: str) -> Response[str]:
+    """Every language of a template, with its status as the provider has it now."""
+    _anybody()
+    found = services.template_catalog.list(_query("sender"), unquote(name))
+    if not found:
+        raise NotFound(name)
+    return api.answer(
+        200, {"name": name, "_embedded": {"templates": [template_wire.answer(one) for one in found]}}
+    )
+
+
+@app.delete("/v0.1/templates/<name>")
+def delete_template(name: str) -> Response[str]:
+    """?language= names the one to delete; without it all go."""
+    _anybody()
+    language = _query("language").replace("-", "_") or None
+    services.template_catalog.delete(_query("sender"), unquote(name), language)
+    return Response(status_code=204)
+
+
+# --- contacts ------------------------------------------------------------------------------------
+
+
+@app.get("/v0.1/contacts/<channel>/<person>")
+def contact(channel: str, person: str) -> Response[str]:
+    """An application sees people as its own senders know them."""
+    caller = _anybody()
+    try:
+        known = Channel(channel)
+    except ValueError:
+        raise NotFound(channel) from None
+    person = unquote(person).removeprefix("+")
+    found = [
+        one
+        for one in services.contacts.of(known, person)
+        if caller.application_id is None or caller.may_see(services.senders.application(known, one.sender))
+    ]
+    return api.answer(200, services.contacts.shown(known, person, found))
+
+
+def _anybody() -> Caller:
+    """An application, or the account."""
+    return services.callers.identify(app.current_event.headers)
+
+
+def _query(name: str) -> str:
+    return (app.current_event.query_string_parameters or {}).get(name, "").removeprefix("+").strip()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)
