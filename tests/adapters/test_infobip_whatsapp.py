@@ -533,7 +533,7 @@ def test_types_in_small_letters_are_the_same() -> None:
 
 
 def test_examples_come_in_more_than_one_form() -> None:
-    components = [
+    components: list[dict[str, Any]] = [
         {"type": "HEADER", "format": "TEXT", "text": "{{1}}", "example": {"header_text": "7"}},
         {"type": "BODY", "text": "{{1}} {{2}}", "example": {"body_text": ["Ann", "7"]}},
         {"type": "BUTTONS", "buttons": [{"type": "COPY_CODE", "example": "SAVE9"}]},
