@@ -62,10 +62,12 @@ def deploy(settings: Settings, credentials: Credentials, carriers: str) -> Deplo
     stack = _described(formation)
     changed = stack is None or _outputs(stack).get(FINGERPRINT) != fingerprint
     if changed:
-        _upload(client("s3", config=config), archives)
         body = template.translated(source, parameters)
         body["Outputs"][FINGERPRINT] = {"Value": fingerprint}
-        _bring_about(formation, stack, body, parameters)
+        # By way of S3, as `sam deploy` does: it is too long for the call itself.
+        document = template.Archive("template.json", json.dumps(body).encode())
+        _upload(client("s3", config=config), [*archives, document])
+        _bring_about(formation, stack, f"https://s3.amazonaws.com/{BUCKET}/{document.key}", parameters)
         _expire_items(client("dynamodb", config=config), formation, body)
         stack = _described(formation)
     assert stack
@@ -97,11 +99,11 @@ def provider_accounts(url: str, credentials: Credentials, carriers: str) -> dict
 
 
 def _bring_about(
-    formation: Any, stack: dict[str, Any] | None, body: Any, parameters: Mapping[str, str]
+    formation: Any, stack: dict[str, Any] | None, document: str, parameters: Mapping[str, str]
 ) -> None:
     request = {
         "StackName": STACK,
-        "TemplateBody": json.dumps(body),
+        "TemplateURL": document,
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         "Capabilities": ["CAPABILITY_IAM"],
     }

@@ -37,7 +37,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip, and the key it is uploaded under, which names its content."""
+    """A file for S3, and the key it is uploaded under; a zip's names its content."""
 
     key: str
     content: bytes

@@ -113,6 +113,7 @@ class Cloud:
             "PUBLIC_URL": "https://sb.example",
             "MEDIA_BUCKET": "media",
             "EXCHANGE_RATES": "USD=0.5",
+            "OPT_OUT_CONFIRMATION": template()["Parameters"]["OptOutConfirmation"]["Default"],
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)

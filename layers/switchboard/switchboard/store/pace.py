@@ -36,7 +36,8 @@ class PaceStore(Table):
                         key,
                         f"SET {line} = :begun{rest}",
                         f"attribute_not_exists({line}) OR {line} < :now",
-                        values | {":begun": begins + time},
+                        {name: value for name, value in values.items() if urgent or name != ":time"}
+                        | {":begun": begins + time},
                     )
                 except Lost:
                     continue  # somebody stands in it since
