@@ -23,7 +23,17 @@ FUNCTIONS = {
 
 def test_the_functions_are_these() -> None:
     names = {name.removesuffix("Function").lower() for name in FUNCTIONS}
-    assert names == {"send", "dispatch", "deliver", "status", "inbound", "notify", "applications", "accounts"}
+    assert names == {
+        "send",
+        "dispatch",
+        "deliver",
+        "status",
+        "inbound",
+        "notify",
+        "applications",
+        "accounts",
+        "media",
+    }
     assert names == {path.name for path in (ROOT / "functions").iterdir()}
 
 

@@ -38,6 +38,7 @@ EXPECTED: dict[str, Any] = {
     "deliver/outbound": {"batchItemFailures": []},
     "deliver/urgent": {"batchItemFailures": []},
     "notify/webhooks": {"batchItemFailures": []},
+    "media/get": 404,
     "status/callback": 200,
     "status/handshake": 200,
     "status/sms": {},

@@ -30,6 +30,13 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
     "messenger": {"access_token": "fb-token", "app_secret": "fb-secret", "verify_token": "fb-verify"},
     "infobip": {"base_url": "https://ib.example", "api_key": "ib-key", "callback_token": "ib-token"},
 }
+PUBLIC = {
+    "inside.example": ["93.184.215.14", "10.0.0.7"],
+    "runtime.example": ["127.0.0.1"],
+    "metadata.example": ["169.254.169.254"],
+    "six.example": ["::1"],
+}
+"""What names stand for; every other one is somewhere on the internet."""
 CONTEXT = SimpleNamespace(
     function_name="f",
     function_version="$LATEST",
@@ -121,6 +128,7 @@ class Cloud:
         monkeypatch.setattr(
             "switchboard.services.httpx.Client", lambda **kwargs: _client(transport, **kwargs)
         )
+        monkeypatch.setattr("switchboard.media.addresses", lambda host: PUBLIC.get(host, ["93.184.215.14"]))
         self.functions = {path.name: _load(path.name) for path in (ROOT / "functions").iterdir()}
 
     def call(self, function: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from switchboard import clock, failures
 from switchboard.channels import CHANNELS
 from switchboard.models.events import Usage
 from switchboard.models.messages import Channel, Location, Message, Status, Text, Unsupported
-from switchboard.store.items import DispatchItem, InboundItem, MessageItem
+from switchboard.store.items import KEPT, DispatchItem, InboundItem, MessageItem
 
 Body = dict[str, Any]
 
@@ -46,10 +46,13 @@ def message(item: MessageItem) -> Body:
     return body
 
 
-def inbound(item: InboundItem) -> Body:
+def inbound(item: InboundItem, media_url: str) -> Body:
+    """A person's message. Media that we keep is at `media_url`; what could not be had is `unsupported`, and
+    `error` (ours) says why."""
     channel = Channel(item.channel)
     capability = CHANNELS[channel]
-    content = item.content
+    lost = item.media not in ("", KEPT)
+    content = Unsupported(type="unsupported") if lost else item.content
     node: Body = {"type": content.type}
     match content:
         case Text():
@@ -65,7 +68,9 @@ def inbound(item: InboundItem) -> Body:
         case Unsupported():
             pass
         case _:
-            node[content.type] = _present(url=content.url, caption=content.caption)
+            url = media_url if item.media == KEPT else content.url
+            node[content.type] = _present(url=url, caption=content.caption)
+    error = {"code": int(item.media), "reason": failures.reason(int(item.media))} if lost else None
     return {
         "message_uuid": item.message_uuid,
         # The far end of an outbound message is the near end of an inbound one.
@@ -74,6 +79,7 @@ def inbound(item: InboundItem) -> Body:
         "timestamp": clock.wire(item.at),
         "direction": "inbound",
         "message": {"content": node},
+        **({"error": error} if error else {}),
     }
 
 

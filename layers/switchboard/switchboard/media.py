@@ -1,22 +1,38 @@
-"""Copies outbound media to where a provider wants it."""
+"""Fetches media, and keeps it where it is wanted: outbound for a provider, inbound for the client."""
 
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from switchboard.adapters import Account, Adapter
+from switchboard.adapters import Account, Adapter, MediaFile, adapter
 from switchboard.channels import CHANNELS, MB
-from switchboard.errors import Rejected, Unavailable
+from switchboard.errors import ConfigurationError, Rejected, SendError, Unavailable
 from switchboard.models.messages import Media as MediaContent
 from switchboard.models.messages import Message
+from switchboard.secrets import Accounts
+from switchboard.store import InboundItem
 
 SECONDS = 10.0
 """Longest time for one fetch, however steadily it drips."""
+LARGEST = 25 * MB
+"""Of what passes through us, whatever a channel takes: a function's memory holds ten at once."""
+REDIRECTS = 3
+
+# The kinds of content that are told from its first bytes, and the main types that these may show.
+TOLD = {"image": ("image",), "audio": ("audio", "video"), "video": ("video",)}
+
+
+def addresses(host: str) -> Iterable[str]:
+    """What a name stands for. OSError if it stands for nothing."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, None)]
 
 
 @dataclass(frozen=True)
@@ -24,42 +40,125 @@ class Media:
     client: httpx.Client
     s3: Callable[[], Any]
     """The S3 client; a callable, since few messages need one."""
+    accounts: Accounts
     bucket: str
     gateway: str | None = None
+    """An address that fetches what its `url` names, in place of the internet."""
+    adapter: Callable[[str], Adapter] = adapter
 
     def staged(self, message: Message, provider: Adapter, account: Account) -> Message:
-        """The message as its provider can take it: media in our bucket if it must be there.
+        """The message as its provider can take it: media in our bucket, or handed over, if it must be.
 
-        Rejected 1380 or 1381 when the media cannot be had or is too large; Unavailable when its host has
-        trouble.
+        Rejected 1380, 1381 or 1382 when the media cannot be had, is too large or is of another kind;
+        Unavailable when its host has trouble. Raises also what the handing over raises.
         """
-        content = message.content
-        if provider.media_by(message) != "s3" or not isinstance(content, MediaContent):
+        by, content = provider.media_by(message), message.content
+        if by == "link" or not isinstance(content, MediaContent):
             return message
-        limit = CHANNELS[message.channel].kinds[content.type].max_bytes or MB
-        body, content_type = self._fetch(content.url, limit)
-        key = f"outbound/{message.message_uuid}{os.path.splitext(urlsplit(content.url).path)[1][:8]}"
-        self.s3().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+        limit = min(CHANNELS[message.channel].kinds[content.type].max_bytes or LARGEST, LARGEST)
+        file = self._file(httpx.Request("GET", content.url), content.type, limit)
+        if by == "bytes":
+            return provider.attach(message, file, account, self.client)
+        key = f"outbound/{message.message_uuid}{os.path.splitext(file.name)[1][:8]}"
+        self.s3().put_object(Bucket=self.bucket, Key=key, Body=file.content, ContentType=file.mime_type)
         copy = content.model_copy(update={"url": f"s3://{self.bucket}/{key}"})
         return message.model_copy(update={"content": copy})
 
-    def _fetch(self, url: str, limit: int) -> tuple[bytes, str]:
-        address, query = (self.gateway, {"url": url}) if self.gateway else (url, None)
-        body, end = bytearray(), monotonic() + SECONDS
+    def keep(self, item: InboundItem) -> None:
+        """Put what a person sent into our bucket, before the provider's link lapses. A repeat puts the same.
+
+        Raises like `staged`.
+        """
+        assert isinstance(item.content, MediaContent)
+        provider = self.adapter(item.provider)
         try:
-            with self.client.stream("GET", address, params=query) as reply:
-                if reply.is_server_error:
-                    raise Unavailable(1380, reply.status_code)
-                if not reply.is_success:
-                    raise Rejected(1380, reply.status_code)
-                for part in reply.iter_bytes():
-                    body += part
-                    if len(body) > limit:
-                        raise Rejected(1381)
-                    if monotonic() > end:
-                        raise Unavailable(1380, "slow")
-                return bytes(body), reply.headers.get("content-type", "application/octet-stream")
-        except httpx.InvalidURL as error:
-            raise Rejected(1380) from error
-        except httpx.TransportError as error:
+            account = self.accounts.account(item.provider, item.account_id)
+            request = provider.download(item.content.url, account, self.client)
+        except ConfigurationError as error:
+            raise Rejected(1380, error.provider_code) from error
+        own = urlsplit(account.get("base_url")).hostname
+        opened = partial(provider.opened, item.content.url)
+        file = self._file(request, item.content.type, LARGEST, own_host=own, opened=opened)
+        self.s3().put_object(
+            Bucket=self.bucket, Key=kept(item.message_uuid), Body=file.content, ContentType=file.mime_type
+        )
+
+    def _file(
+        self,
+        request: httpx.Request,
+        kind: str,
+        limit: int,
+        own_host: str | None = None,
+        opened: Callable[[bytes], bytes] = lambda content: content,
+    ) -> MediaFile:
+        url = str(request.url)
+        if self.gateway and request.url.host != own_host:
+            request = httpx.Request("GET", self.gateway, params={"url": url})
+        content, shown = self._fetch(request, limit)
+        content = opened(content)
+        import filetype
+
+        guess = filetype.guess(content[:8192])
+        if kind in TOLD and (guess is None or guess.mime.partition("/")[0] not in TOLD[kind]):
+            raise Rejected(1382, guess.mime if guess else "unknown type")
+        name = os.path.basename(urlsplit(url).path)
+        if guess and not os.path.splitext(name)[1]:
+            name = f"{name or 'media'}.{guess.extension}"
+        return MediaFile(content, guess.mime if guess else shown, name or "media")
+
+    def _fetch(self, request: httpx.Request, limit: int) -> tuple[bytes, str]:
+        """The bytes at an address, and the type that its host gives them."""
+        body, end = bytearray(), monotonic() + SECONDS
+        for _ in range(REDIRECTS + 1):
+            self._admit(request.url)
+            try:
+                with self.client.stream(
+                    request.method, request.url, headers=request.headers, follow_redirects=False
+                ) as reply:
+                    if reply.is_server_error or reply.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                        raise Unavailable(1380, reply.status_code)
+                    if reply.next_request is not None:
+                        request = reply.next_request
+                        continue
+                    if not reply.is_success:
+                        # A gateway knows that its answer would be too large.
+                        too_large = reply.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+                        raise Rejected(1381 if too_large else 1380, reply.status_code)
+                    for part in reply.iter_bytes():
+                        body += part
+                        if len(body) > limit:
+                            raise Rejected(1381)
+                        if monotonic() > end:
+                            raise Unavailable(1380, "slow")
+                    return bytes(body), reply.headers.get("content-type", "application/octet-stream")
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                raise Rejected(1380) from error
+            except httpx.TransportError as error:
+                raise Unavailable(1380, type(error).__name__) from error
+        raise Rejected(1380, "too many redirects")
+
+    def _admit(self, url: httpx.URL) -> None:
+        """Only the internet: an address is the caller's, and our own network is none of their business.
+
+        Not where a gateway is set, which is on a developer's machine.
+        """
+        if self.gateway:
+            return
+        if url.scheme not in ("http", "https") or not url.host:
+            raise Rejected(1380, "not an address")
+        try:
+            found = [ip_address(address.partition("%")[0]) for address in addresses(url.host)]
+        except OSError as error:
             raise Unavailable(1380, type(error).__name__) from error
+        if not all(address.is_global for address in found):
+            raise Rejected(1380, "not a public address")
+
+
+def kept(message_uuid: str) -> str:
+    """Where in the bucket the media of an inbound message is."""
+    return f"inbound/{message_uuid}"
+
+
+def refusal(error: SendError) -> int:
+    """The public code of media that will not be had."""
+    return error.code if error.code in (1380, 1381, 1382) else 1380

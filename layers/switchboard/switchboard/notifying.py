@@ -14,13 +14,17 @@ import httpx
 
 from switchboard import callbacks, clock
 from switchboard.dispatching import Reporting
+from switchboard.errors import Rejected, SendError
+from switchboard.media import Media as Keeper
+from switchboard.media import refusal
 from switchboard.models.applications import Application, Webhook, Webhooks
-from switchboard.models.messages import Status
+from switchboard.models.messages import Media, Status
 from switchboard.queues import NEWS, InboundNews, Later, Queue, Record, ReportNews, StatusNews
-from switchboard.store import InboundItem, MessageItem, Store
+from switchboard.store import KEPT, InboundItem, MessageItem, Store
 
 LONGEST_PAUSE = 900
 FIRST_PAUSE = 5
+MEDIA_PATIENCE = timedelta(minutes=10)
 _UNWRITTEN_LOOKS = 6
 _UNWRITTEN_SECONDS = 0.05
 _UNWRITTEN_UNTIL = timedelta(seconds=75)
@@ -46,6 +50,8 @@ class Notifying:
     applications: "Remembered"
     defaults: Webhooks
     """The account's webhooks by deployment, where the account has not set its own."""
+    media: Keeper
+    public_url: str
 
     def handle(self, record: Record) -> None:
         """Send what one record of the Webhooks queue announces. Later if the client did not take it."""
@@ -106,9 +112,24 @@ class Notifying:
         if item is None:
             _wait_for_writer(record)
         elif isinstance(item, InboundItem) and item.by == news.by:
-            self._post(
-                Event(item.message_uuid, "inbound_url", item.application_id, callbacks.inbound(item)), record
-            )
+            item = self._with_media(item, record)
+            body = callbacks.inbound(item, f"{self.public_url}/v0.1/media/{item.message_uuid}")
+            self._post(Event(item.message_uuid, "inbound_url", item.application_id, body), record)
+
+    def _with_media(self, item: InboundItem, record: Record) -> InboundItem:
+        """What a person sent, fetched at once: the provider's link lapses. Later while its host has trouble,
+        for a while; then the message goes out without."""
+        if item.media or not item.provider or not isinstance(item.content, Media):
+            return item
+        media = KEPT
+        try:
+            self.media.keep(item)
+        except SendError as error:
+            if not isinstance(error, Rejected) and clock.now() < record.queued_at + MEDIA_PATIENCE:
+                raise Later(pause(record.receives)) from error
+            media = str(refusal(error))
+        self.store.note_media(item.message_uuid, media)
+        return item.model_copy(update={"media": media})
 
     def _report(self, news: ReportNews, record: Record) -> None:
         closed = self.reporting.close(news.dispatch_uuid, by=record.id)

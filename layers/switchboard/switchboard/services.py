@@ -205,12 +205,22 @@ class Services:
         return Sns(self._provider_client)
 
     @cached_property
-    def delivering(self) -> Delivering:
-        client = self._provider_client
+    def s3(self) -> Any:
+        return _aws("s3")
+
+    @cached_property
+    def media(self) -> Media:
         gateway = self.settings.media_gateway
-        media = Media(
-            client, lambda: _aws("s3"), self.settings.media_bucket, str(gateway) if gateway else None
+        return Media(
+            self._provider_client,
+            lambda: self.s3,
+            self.accounts,
+            self.settings.media_bucket,
+            str(gateway) if gateway else None,
         )
+
+    @cached_property
+    def delivering(self) -> Delivering:
         return Delivering(
             self.store,
             self.transitions,
@@ -224,8 +234,8 @@ class Services:
                 Circuits(self.account_store),
                 Pace(self._table(PaceStore)),
                 self.accounts,
-                media,
-                client,
+                self.media,
+                self._provider_client,
             ),
         )
 
@@ -239,6 +249,8 @@ class Services:
             client,
             Remembered(self.store),
             self._account_webhooks,
+            self.media,
+            self.settings.public_url,
         )
 
 

@@ -178,8 +178,12 @@ class Adapter(ABC):
         only the credentials' presence is known."""
         return None
 
+    def answers(self, reply: httpx.Response) -> bool:
+        """`checked` can read what answers `check`."""
+        return reply.is_success
+
     def checked(self, reply: httpx.Response, channel: Channel, sender: str) -> Verification:
-        """What a 2xx answer to `check` says."""
+        """What an answer to `check` says."""
         return Verification("verified")
 
     def verification(
@@ -192,7 +196,7 @@ class Adapter(ABC):
             if request is None:
                 return Verification("verified", "this provider offers no check: only used once it sends")
             reply = self.exchange(request, account, client)
-            if not reply.is_success:
+            if not self.answers(reply):
                 raise self.refused(reply)
             return self.checked(reply, channel, sender)
         except (Throttled, Unavailable, Unanswered) as error:
@@ -228,12 +232,12 @@ class Adapter(ABC):
     def authorised(self, account: Account, client: httpx.Client) -> Account:
         """The account with an access token, if its provider wants one. Raises like `send`, but never
         Unanswered: nothing was sent yet."""
-        request = self.login(account)
-        if request is None:
-            return account
         key = (self.name, account.account_id)
         value, until = _tokens.get(key, ("", 0.0))
         if time.monotonic() >= until:
+            request = self.login(account)
+            if request is None:
+                return account
             try:
                 reply = self.exchange(request, account, client)
                 if not reply.is_success:

@@ -13,6 +13,7 @@ from switchboard.store.accounts import (
 from switchboard.store.contacts import Contact, ContactStore
 from switchboard.store.conversations import ConversationStore
 from switchboard.store.items import (
+    KEPT,
     DispatchItem,
     InboundItem,
     MessageItem,
@@ -28,6 +29,7 @@ from switchboard.store.table import Claim, Store
 from switchboard.store.templates import TemplateItem, TemplateStore
 
 __all__ = [
+    "KEPT",
     "AccountSender",
     "AccountStore",
     "Claim",

@@ -282,6 +282,9 @@ def load_steps(item: Item) -> list[Step]:
     return _STEPS.validate_json(load(item)["steps"])
 
 
+KEPT = "kept"
+
+
 class InboundItem(Frozen):
     """A message from a person. `by` is as in StatusRecord."""
 
@@ -293,13 +296,19 @@ class InboundItem(Frozen):
     at: datetime
     content: InboundContent
     by: str
+    provider: str = ""
+    account_id: str = "default"
+    media: str = ""
+    """What became of its media: KEPT, the public code of what was wrong with it, or nothing yet."""
 
     def dump(self) -> Item:
         return dump({"inbound": self.model_dump_json(exclude_defaults=True), "by": self.by})
 
     @classmethod
     def load(cls, item: Item) -> Self:
-        return cls.model_validate_json(load(item)["inbound"])
+        values = load(item)
+        found = cls.model_validate_json(values["inbound"])
+        return found.model_copy(update={"media": values.get("media", "")})
 
 
 class Sent(Frozen):

@@ -278,6 +278,10 @@ class Store(Table):
         """Kept if it is the first of its uuid; a repeat changes nothing."""
         self._add(keys.message(item.message_uuid), item.dump(), item.at)
 
+    def note_media(self, uuid: str, media: str) -> None:
+        """What became of an inbound message's media (InboundItem.media)."""
+        self._update(keys.message(uuid), "SET media = :media", "attribute_exists(pk)", {":media": media})
+
     # --- applications, account -------------------------------------------------------------------
 
     def put_application(self, application: Application) -> None:
