@@ -30,7 +30,8 @@ def send() -> Response[str]:
 @app.get("/v0.1/messages/<message_uuid>")
 def show(message_uuid: str) -> Response[str]:
     caller = services.callers.identify(app.current_event.headers)
-    return api.answer(200, callbacks.message(services.sending.show(message_uuid, caller)))
+    item = services.sending.show(message_uuid, caller)
+    return api.answer(200, callbacks.message(item, services.prices.of(item)))
 
 
 def from_bus(event: dict[str, Any]) -> dict[str, Any]:

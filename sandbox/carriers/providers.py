@@ -7,7 +7,9 @@ from sandbox.carriers.infobip import Infobip
 from sandbox.carriers.line import Line
 from sandbox.carriers.messenger import Messenger
 from sandbox.carriers.network import Carrier
+from sandbox.carriers.rcs_google import RcsGoogle
 from sandbox.carriers.telegram import Telegram
+from sandbox.carriers.twilio import Twilio
 from sandbox.carriers.viber_bot import ViberBot
 from sandbox.carriers.wechat import WeChat
 from sandbox.carriers.whatsapp import WhatsApp
@@ -21,4 +23,6 @@ CARRIERS: tuple[type[Carrier[Any]], ...] = (
     WeChat,
     ViberBot,
     Telegram,
+    RcsGoogle,
+    Twilio,
 )

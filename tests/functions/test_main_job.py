@@ -26,6 +26,7 @@ def test_message_is_submitted_and_delivered(flow: Flow) -> None:
         "from": {"type": "sms", "number": "15550001111"},
         "timestamp": submitted["timestamp"],
         "status": "submitted",
+        "sms": {"count_total": "1"},
         "client_ref": "order-7",
     }
     assert delivered == submitted | {

@@ -8,12 +8,13 @@ from switchboard import clock, failures
 from switchboard.channels import CHANNELS
 from switchboard.models.events import Usage
 from switchboard.models.messages import Channel, Location, Message, Status, Text, Unsupported
+from switchboard.pricing import count
 from switchboard.store.items import KEPT, DispatchItem, InboundItem, MessageItem
 
 Body = dict[str, Any]
 
 
-def status(item: MessageItem, reached: Status) -> Body:
+def status(item: MessageItem, reached: Status, usage: Usage | None) -> Body:
     """What a message was when it reached a status: the status webhook."""
     record = item.statuses.get(reached)
     body: Body = {
@@ -22,8 +23,10 @@ def status(item: MessageItem, reached: Status) -> Body:
         "timestamp": clock.wire(item.reached_at(reached)),
         "status": reached.value,
     }
-    if record and record.usage:
-        body["usage"] = _usage(record.usage)
+    if usage:
+        body["usage"] = _usage(usage)
+    if parts := count(item.message):
+        body["sms"] = {"count_total": str(parts)}
     if record and record.failure:
         body["error"] = {
             "code": record.failure.code,
@@ -37,11 +40,9 @@ def status(item: MessageItem, reached: Status) -> Body:
     return body
 
 
-def message(item: MessageItem) -> Body:
+def message(item: MessageItem, usage: Usage | None) -> Body:
     """A message as it is now: its newest status, with the price whenever that became known."""
-    body = status(item, item.status)
-    if item.usage:
-        body["usage"] = _usage(item.usage)
+    body = status(item, item.status, usage)
     body["statuses"] = {name.value: clock.wire(item.reached_at(name)) for name in item.statuses}
     return body
 
@@ -85,7 +86,7 @@ def inbound(item: InboundItem, media_url: str) -> Body:
 
 def report(
     dispatch: DispatchItem,
-    messages: Sequence[MessageItem],
+    messages: Sequence[tuple[MessageItem, Usage | None]],
     completed: bool,
     reason: str | None,
     total: Usage,
@@ -100,19 +101,19 @@ def report(
         **({"reason": reason} if reason else {}),
         "timestamp": clock.wire(at),
         "usage": _usage(total),
-        "_links": {"messages": [_entry(item, dispatch.step) for item in messages]},
+        "_links": {"messages": [_entry(*priced, dispatch.step) for priced in messages]},
     }
 
 
-def _entry(item: MessageItem, last_step: int) -> Body:
+def _entry(item: MessageItem, usage: Usage | None, last_step: int) -> Body:
     entry: Body = {
         "message_uuid": item.uuid,
         "href": f"v0.1/messages/{item.uuid}",
         "channel": item.message.channel.value,
         "status": item.status.value,
     }
-    if item.usage:
-        entry["usage"] = _usage(item.usage)
+    if usage:
+        entry["usage"] = _usage(usage)
     if item.satisfied and item.link and item.link.step < last_step:
         entry["late"] = True
     return entry

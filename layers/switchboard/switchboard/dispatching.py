@@ -9,7 +9,7 @@ from switchboard import callbacks, clock
 from switchboard.callers import Caller
 from switchboard.models.messages import Status
 from switchboard.models.workflows import Step, message_uuid
-from switchboard.money import Money
+from switchboard.pricing import Prices
 from switchboard.senders import Senders
 from switchboard.store import DispatchItem, MessageItem, Store
 from switchboard.templates import Templates
@@ -73,7 +73,7 @@ def _next_name(dispatch_uuid: str, lost: str) -> str:
 @dataclass(frozen=True)
 class Reporting:
     store: Store
-    money: Money
+    prices: Prices
 
     def close(self, dispatch_uuid: str, by: str) -> tuple[DispatchItem, dict[str, Any]] | None:
         """End a dispatch and return it with its one report; None if another closing was first.
@@ -103,8 +103,9 @@ class Reporting:
         ]
         completed = any(item.satisfied for item in messages)
         reason = None if completed else _reason(messages)
-        total = self.money.total(item.usage for item in messages if item.usage)
-        return callbacks.report(dispatch, messages, completed, reason, total, clock.now())
+        priced = [(item, self.prices.of(item)) for item in messages]
+        total = self.prices.money.total(usage for _, usage in priced if usage)
+        return callbacks.report(dispatch, priced, completed, reason, total, clock.now())
 
 
 def _reason(messages: Sequence[MessageItem]) -> str:

@@ -76,9 +76,8 @@ class Notifying:
         for status in mine:
             if status in sent:
                 continue
-            event = Event(
-                f"{item.uuid}:{status}", "status_url", item.application_id, callbacks.status(item, status)
-            )
+            body = callbacks.status(item, status, self.reporting.prices.at(item, status))
+            event = Event(f"{item.uuid}:{status}", "status_url", item.application_id, body)
             try:
                 self._post(event, record)
             except Later:

@@ -23,6 +23,7 @@ from switchboard.models.events import Receipt
 from switchboard.money import Money
 from switchboard.notifying import Notifying, Remembered
 from switchboard.pace import Pace
+from switchboard.pricing import Prices
 from switchboard.queues import Queue
 from switchboard.receiving import Receiving
 from switchboard.secrets import Accounts, Secrets
@@ -121,6 +122,10 @@ class Services:
     @cached_property
     def money(self) -> Money:
         return Money(self.settings.currency, self.settings.exchange_rates)
+
+    @cached_property
+    def prices(self) -> Prices:
+        return Prices(self.money)
 
     @cached_property
     def senders(self) -> Senders:
@@ -245,7 +250,7 @@ class Services:
         return Notifying(
             self.store,
             self.webhooks,
-            Reporting(self.store, self.money),
+            Reporting(self.store, self.prices),
             client,
             Remembered(self.store),
             self._account_webhooks,

@@ -1,0 +1,120 @@
+"""What a message cost: as its provider states it, or by the rate table (rates.toml)."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from switchboard.models.events import Usage
+from switchboard.models.messages import Channel, Frozen, Message, Status, Template, Text
+from switchboard.money import Money
+from switchboard.segments import segments
+from switchboard.settings import DEFAULT_PROVIDERS
+from switchboard.store.items import MessageItem
+
+SERVICE = "service"
+TABLE = Path(__file__).with_name("rates.toml")
+
+
+class RateEntry(Frozen):
+    channel: Channel
+    provider: str | None = None
+    prefix: Annotated[str, Field(pattern=r"^[0-9]*$")] = ""
+    category: str | None = None
+    price: Annotated[Decimal, Field(ge=0)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    date: date
+    source: Annotated[str, Field(min_length=1)]
+
+    def fits(self, message: Message, provider: str, category: str) -> bool:
+        return (
+            self.channel is message.channel
+            and message.recipient.startswith(self.prefix)
+            and self.provider in (None, provider)
+            and self.category in (None, category)
+        )
+
+    @property
+    def closeness(self) -> tuple[int, bool, bool]:
+        return len(self.prefix), self.provider is not None, self.category is not None
+
+
+class BadRates(Exception):
+    """The rate table cannot be used; the text names the entry and what is wrong with it."""
+
+
+_ENTRIES: TypeAdapter[list[RateEntry]] = TypeAdapter(list[RateEntry])
+
+
+def read(text: str) -> list[RateEntry]:
+    try:
+        return _ENTRIES.validate_python(tomllib.loads(text).get("rate", []))
+    except tomllib.TOMLDecodeError as error:
+        raise BadRates(f"rates.toml: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        number, *field = first["loc"]
+        raise BadRates(
+            f"rates.toml, entry {int(number) + 1}: {'.'.join(map(str, field))}: {first['msg']}"
+        ) from error
+
+
+@cache
+def table() -> Sequence[RateEntry]:
+    return read(TABLE.read_text())
+
+
+@dataclass(frozen=True)
+class Prices:
+    money: Money
+    entries: Sequence[RateEntry] | None = None
+    """None for rates.toml, which is read when it is first needed."""
+
+    def at(self, item: MessageItem, reached: Status) -> Usage | None:
+        """What the news of a status says that the message cost, in our currency. By the table that is told
+        with `delivered`."""
+        record = item.statuses.get(reached)
+        if record and record.usage:
+            return record.usage
+        is_stated = any(record.usage for record in item.statuses.values())
+        return self._rated(item) if reached is Status.DELIVERED and not is_stated else None
+
+    def of(self, item: MessageItem) -> Usage | None:
+        """What a message has cost by now. None if that is nothing yet, or nobody knows."""
+        if item.usage:
+            return item.usage
+        return self._rated(item) if item.status in (Status.DELIVERED, Status.READ) else None
+
+    def _rated(self, item: MessageItem) -> Usage | None:
+        message = item.message
+        provider = (item.provider or DEFAULT_PROVIDERS[message.channel]).partition("/")[0]
+        category = _category(item)
+        entries = table() if self.entries is None else self.entries
+        fitting = [entry for entry in entries if entry.fits(message, provider, category)]
+        if not fitting:
+            return None
+        entry = max(fitting, key=lambda entry: entry.closeness)
+        usage = self.money.convert(Usage(entry.price * (count(message) or 1), entry.currency))
+        return usage if usage.currency == self.money.currency else None
+
+
+def _category(item: MessageItem) -> str:
+    """As the provider bills it. What is no template is WhatsApp's service."""
+    said = next((record.category for record in item.statuses.values() if record.category), None)
+    if said:
+        return said
+    is_service = item.message.channel is Channel.WHATSAPP and not isinstance(item.message.content, Template)
+    return SERVICE if is_service else ""
+
+
+def count(message: Message) -> int | None:
+    """The parts that an SMS is billed as; None for everything else."""
+    if message.channel is not Channel.SMS or not isinstance(message.content, Text):
+        return None
+    return segments(message.content.text).parts
