@@ -13,8 +13,8 @@ listens on 127.0.0.1, and ends when its standard input is closed or on SIGTERM. 
      "phone_number_ids": {"15550100200": "104"}} optional: WhatsApp numbers and their ids; else id = number
 
 Routes: each provider's API under its name (`providers`), `/media?url=`, and for people and tests
-`POST /inbound`, `POST /handshake/{provider}` and `GET /log`. What becomes of a message is decided by the
-last four digits of its recipient: see `handsets`.
+`POST /inbound`, `POST /handshake/{provider}`, `GET /accounts/{provider}` and `GET /log`. What becomes of a
+message is decided by the last four digits of its recipient: see `handsets`.
 
 Nothing here imports `switchboard`: a carrier that shared our reading of a format could not disprove it.
 """

@@ -30,7 +30,7 @@ def create(config: Config, publish: Publish) -> Starlette:
     callbacks = Callbacks(client, publish, config.pace)
     network = Network(callbacks, config.pace)
     carriers = [make(config, network) for make in CARRIERS]
-    control = Control(client, callbacks, network, carriers)
+    control = Control(config, client, callbacks, network, carriers)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
@@ -45,6 +45,7 @@ def create(config: Config, publish: Publish) -> Starlette:
             Route("/media", control.media),
             Route("/inbound", control.inbound, methods=["POST"]),
             Route("/handshake/{provider}", control.handshake, methods=["POST"]),
+            Route("/accounts/{provider}", control.account),
             Route("/log", control.log),
         ],
         middleware=[Middleware(_OnlyLocal)],

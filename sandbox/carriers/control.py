@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.carriers import media
 from sandbox.carriers.callbacks import Callbacks, Undelivered
+from sandbox.carriers.config import Config
 from sandbox.carriers.faults import Faulty, check, parse_object
 from sandbox.carriers.network import Carrier, Network
 
@@ -48,11 +49,13 @@ class HandsetText(BaseModel):
 class Control:
     def __init__(
         self,
+        config: Config,
         client: httpx.AsyncClient,
         callbacks: Callbacks,
         network: Network,
         carriers: Sequence[Carrier[Any]],
     ) -> None:
+        self._config = config
         self._client = client
         self._callbacks = callbacks
         self._network = network
@@ -97,6 +100,15 @@ class Control:
                 if ok is not None:
                     return JSONResponse({"ok": ok})
         return _refused(404, "provider", "has no handshake")
+
+    async def account(self, request: Request) -> Response:
+        """GET /accounts/{provider}: {"credentials": what an account with it holds}, to make others like it"""
+        for carrier in self._carriers:
+            if carrier.provider == request.path_params["provider"]:
+                here = str(request.base_url).rstrip("/")
+                held = carrier.account(here, self._config.api_url, self._config.credentials)
+                return JSONResponse({"credentials": held})
+        return _refused(404, "provider", "is not known here")
 
     async def log(self, request: Request) -> Response:
         """GET /log: {"sends": the last 1000 accepted messages, "counts": {provider: since the start}}"""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sandbox.carriers.apple import Apple
 from sandbox.carriers.aws import Aws
 from sandbox.carriers.infobip import Infobip
 from sandbox.carriers.line import Line
@@ -11,6 +12,7 @@ from sandbox.carriers.rcs_google import RcsGoogle
 from sandbox.carriers.telegram import Telegram
 from sandbox.carriers.twilio import Twilio
 from sandbox.carriers.viber_bot import ViberBot
+from sandbox.carriers.vonage import Vonage
 from sandbox.carriers.wechat import WeChat
 from sandbox.carriers.whatsapp import WhatsApp
 
@@ -25,4 +27,6 @@ CARRIERS: tuple[type[Carrier[Any]], ...] = (
     Telegram,
     RcsGoogle,
     Twilio,
+    Apple,
+    Vonage,
 )

@@ -35,7 +35,6 @@ from tests.adapters.cases import FIXTURES, UUID, Answer, Failed, fixture, known,
 
 pytestmark = pytest.mark.parametrize("provider", REGISTRY)
 
-NO_REQUEST = httpx.Request("POST", "https://nowhere.example")
 NOT_JSON = b"\xff\x00 not JSON at all"
 
 
@@ -128,12 +127,15 @@ MEANINGS: Mapping[str, tuple[Answer, Failed, int, float | None]] = {
     "no answer": (losing(httpx.ReadTimeout), Unanswered, 1331, None),
     "connection lost": (losing(httpx.RemoteProtocolError), Unanswered, 1331, None),
 }
+WORDLESS = [MEANINGS[name][0] for name in ("200 that says nothing", "200 of odd shape")]
+"""Answers that take a message all the same, where any 200 does."""
 
 
 @pytest.mark.parametrize(("answer", "error", "code", "pause"), MEANINGS.values(), ids=list(MEANINGS))
 def test_outcomes(provider: str, answer: Answer, error: Failed, code: int, pause: float | None) -> None:
-    if error is Unanswered and known(provider).answers_nothing and answer(NO_REQUEST).is_success:
-        pytest.skip("takes messages without a word")
+    if answer in WORDLESS and known(provider).answers_nothing:
+        assert send(provider, answer)
+        return
     with pytest.raises(error) as caught:
         send(provider, answer)
     assert type(caught.value) is error

@@ -15,7 +15,7 @@ from tests.e2e.receiver import Receiver
 
 pytestmark = pytest.mark.e2e
 
-PRICED = ("sms", "mms", "whatsapp", "viber_service_msg")
+PRICED = ("sms", "mms", "messenger", "whatsapp", "viber_service_msg")
 """Channels whose providers name a price, be it nothing."""
 
 
@@ -47,6 +47,8 @@ def test_every_channel_reports_in_the_v01_shape(stack: LocalStack, application: 
             if hook["status"] == "delivered" and channel in PRICED:
                 expected["usage"] = {"price": hook["usage"]["price"], "currency": "EUR"}
                 assert Decimal(hook["usage"]["price"]) >= 0
+            if channel == "sms":
+                expected["sms"] = {"count_total": "1"}
             assert hook == expected
 
 
@@ -78,7 +80,7 @@ def test_dispatch_as_in_the_readme(stack: LocalStack, application: Application) 
 
     uuids = list(dict.fromkeys(body["message_uuid"] for body in told))
     price = mailbox.bodies(message_uuid=uuids[2], status="delivered")[0]["usage"]
-    entries = [
+    entries: list[Body] = [
         {"message_uuid": message, "href": f"v0.1/messages/{message}", "channel": channel, "status": status}
         for message, (channel, status) in zip(
             uuids,
@@ -86,6 +88,7 @@ def test_dispatch_as_in_the_readme(stack: LocalStack, application: Application) 
             strict=True,
         )
     ]
+    entries[0]["usage"] = {"price": "0.0000", "currency": "EUR"}  # Messenger is free
     entries[2]["usage"] = price
     assert report == {
         "dispatch_uuid": uuid,

@@ -8,6 +8,7 @@ from switchboard.adapters.base import Account, Adapter, MediaFile, Token, Verifi
 
 # provider name -> module and class. Modules are loaded when first used: an import is cold start.
 REGISTRY = {
+    "apple": "switchboard.adapters.apple:Apple",
     "aws": "switchboard.adapters.aws:Aws",
     "infobip": "switchboard.adapters.infobip:Infobip",
     "line": "switchboard.adapters.line:Line",
@@ -16,6 +17,7 @@ REGISTRY = {
     "telegram": "switchboard.adapters.telegram:Telegram",
     "twilio": "switchboard.adapters.twilio:Twilio",
     "viber_bot": "switchboard.adapters.viber_bot:ViberBot",
+    "vonage": "switchboard.adapters.vonage:Vonage",
     "wechat": "switchboard.adapters.wechat:WeChat",
     "whatsapp_cloud": "switchboard.adapters.whatsapp_cloud:WhatsAppCloud",
 }
