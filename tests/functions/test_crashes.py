@@ -5,9 +5,13 @@ dying. Afterwards what would come by itself comes: the queue hands records out a
 repeats its callback.
 """
 
+import hashlib
+import hmac
+import json
 from collections.abc import Callable
 from typing import Any, Literal
 
+import httpx
 import pytest
 from botocore.client import BaseClient
 
@@ -175,6 +179,94 @@ def test_deliver_on_messenger(flow: Flow, reaper: Reaper) -> None:
         messenger(flow, FROM_PERSON | {"read": {"watermark": later(0)}})
         flow.drain()
         assert flow.statuses(uuid) == ["submitted", "delivered", "read"]
+
+    assert every_death(reaper, prepare, move, after) >= 12
+
+
+def test_deliver_in_parts(flow: Flow, reaper: Reaper) -> None:
+    handed: list[int] = []
+
+    def prepare() -> str:
+        handed.append(len(flow.world.sent))
+        return flow.send(payloads.text("sms", "x" * 1600 + "y" * 900))
+
+    def move(uuid: str) -> None:
+        [record] = flow.cloud.received("OutboundQueue")
+        flow.cloud.call("deliver", {"Records": [record]})
+
+    def after(uuid: str) -> None:
+        flow.drain()
+        assert flow.statuses(uuid) == ["submitted"]
+        parts = [json.loads(request.content)["Context"]["part"] for request in flow.world.sent[handed[-1] :]]
+        # One part twice at most: that of which the worker died between its acceptance and our record.
+        assert set(parts) == {"1", "2"}
+        assert len(parts) <= 3
+
+    assert every_death(reaper, prepare, move, after) >= 10
+
+
+def test_deliver_where_receipts_name_only_the_providers_id(flow: Flow, reaper: Reaper) -> None:
+    """The receipt comes while the worker lives, or in its absence."""
+    flow.cloud.secrets.create_secret(
+        Name="sb/accounts/viber_bot/default", SecretString=json.dumps({"auth_token": "bot-token"})
+    )
+    tokens = iter(range(5_000, 9_000))
+    given: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        given.append(next(tokens))
+        return httpx.Response(200, json={"status": 0, "status_message": "ok", "message_token": given[-1]})
+
+    flow.world.provider = answer
+
+    def prepare() -> str:
+        given.clear()
+        ends = {"type": "viber_bot", "id": "01234567890A="}
+        text = {"content": {"type": "text", "text": "hello"}}
+        return flow.send({"from": ends, "to": ends, "message": text})
+
+    def receipt(token: int) -> None:
+        news = {"event": "delivered", "timestamp": 1795600000000, "message_token": token, "user_id": "x"}
+        body = json.dumps(news)
+        signature = hmac.new(b"bot-token", body.encode(), hashlib.sha256).hexdigest()
+        headers = {"X-Viber-Content-Signature": signature}
+        assert flow.cloud.http("status", "POST", "/status/viber_bot/default", body, headers)[0] == 200
+
+    def move(uuid: str) -> None:
+        [record] = flow.cloud.received("OutboundQueue")
+        flow.cloud.call("deliver", {"Records": [record]})
+        receipt(given[-1])
+
+    def after(uuid: str) -> None:
+        flow.drain()
+        for token in given:
+            receipt(token)
+        flow.drain()
+        assert flow.statuses(uuid) == ["submitted", "delivered"]
+
+    assert every_death(reaper, prepare, move, after) >= 12
+
+
+def test_opt_out(flow: Flow, reaper: Reaper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivering, "LEASE_SECONDS", 60)  # nobody dies in deliver
+    people = iter(range(447_700_910_000, 447_700_920_000))
+
+    def prepare() -> str:
+        return str(next(people))
+
+    def move(person: str) -> None:
+        payloads.whatsapp_inbound(flow.cloud, "STOP", wamid=f"wamid.{person}", person=person)
+
+    def after(person: str) -> None:
+        move(person)  # Meta repeats it
+        flow.drain()
+        told = [request for request in flow.world.sent if json.loads(request.content)["to"] == person]
+        assert len(told) == 1
+        ours = {"type": "whatsapp", "number": person}
+        assert len(flow.heard(direction="inbound", **{"from": ours})) == 1
+        uuid = flow.send(payloads.text("whatsapp") | {"to": ours})
+        flow.drain()
+        assert flow.statuses(uuid) == ["rejected"]
 
     assert every_death(reaper, prepare, move, after) >= 12
 

@@ -26,6 +26,7 @@ ACCEPTED = {
     "sms at the limit": body("sms", "text", "x" * 3200),
     "sms from a name": payloads.text("sms") | {"from": {"type": "sms", "number": "Acme"}},
     "sms with client_ref": body("sms", top={"client_ref": "x" * 40}),
+    "sender with plus": payloads.text("sms") | {"from": {"type": "sms", "number": "+15550001111"}},
     "number with plus": payloads.text("sms") | {"to": {"type": "sms", "number": "+447700900100"}},
     "number as a number": payloads.text("sms") | {"to": {"type": "sms", "number": 447700900100}},
     "unknown fields": body("sms", top={"priority": "high"}, other={"x": 1}),

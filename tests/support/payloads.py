@@ -209,12 +209,13 @@ def whatsapp_inbound(
     *,
     at: float | None = None,
     wamid: str | None = None,
+    person: str = "447700900100",
     account_id: str = "default",
     app_secret: str = "wa-secret",
 ) -> int:
     """A person writes to our WhatsApp number."""
     said = {
-        "from": "447700900100",
+        "from": person,
         "id": wamid or f"wamid.{uuid4().hex}",
         "timestamp": str(int(time.time() if at is None else at)),
         "type": "text",

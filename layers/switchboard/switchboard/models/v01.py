@@ -258,7 +258,10 @@ class _Reader:
             if number is None:
                 self.faults.add(name, _E164_REASON)
             return channel, number
-        return channel, self.faults.read(_IDENTIFIER, value, name)
+        found = self.faults.read(_IDENTIFIER, value, name)
+        if found and found[0] == "+" and found[1:].isdecimal():  # one sender, however it is written
+            found = found[1:]
+        return channel, found
 
     def content(self, value: object, channel: Channel | None) -> Content | None:
         """The content, if the channel can carry it; without a channel only what is wrong on every one."""
