@@ -12,6 +12,7 @@ from tests.e2e.clients import vonage
 from tests.e2e.local_stack import LocalStack
 
 pytestmark = pytest.mark.e2e
+KEY = ("localkey", "localsecret")
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,36 @@ def test_roles_allow_what_is_needed(
     api = vonage(strict_stack).application
     assert application.id in {each.id for each in api.list_applications()[0]}
     api.delete_application(application.id)
+
+
+def test_roles_allow_what_an_owner_does(
+    strict_stack: LocalStack, make_application: Callable[[LocalStack], Application]
+) -> None:
+    application = make_application(strict_stack)
+    mailbox, owner = application.mailbox, httpx.Client(base_url=strict_stack.url, auth=KEY, timeout=60)
+    held = owner.get("/sandbox/accounts/aws").json()
+    rate = {"per_second": 2}
+    senders = [{"channel": "sms", "id": "12065550161", "rate": rate, "application": application.id}]
+    for name in ("one", "two"):
+        account = f"/accounts/aws/{name}"
+        assert owner.put(account, json={**held, "senders": senders}).status_code == 201
+        assert owner.post(f"{account}/verify", json={}).json()["state"] == "verified"
+    assert owner.get("/accounts").json()["total_items"] == 2
+    body = bodies.message("sms") | {"from": {"type": "sms", "number": "12065550161"}}
+    uuids = [application.send(body | {"priority": kind}) for kind in ("normal", "high") * 3]
+    for uuid in uuids:
+        mailbox.until_statuses(uuid, PATIENCE, 2)
+
+    stop = {"channel": "sms", "from": "447700900602", "to": "12065550161", "text": "STOP"}
+    assert owner.post("/sandbox/inbound", json=stop).status_code == 202
+    mailbox.until(lambda: mailbox.bodies("inbound"), PATIENCE)
+    assert owner.get("/v0.1/contacts/sms/447700900602").json()["opted_out"]
+
+    body_text = [{"type": "BODY", "text": "Parcel {{1}}", "example": {"body_text": [["7"]]}}]
+    template = {"name": "parcel", "language": "en", "category": "UTILITY", "components": body_text}
+    assert owner.post("/v0.1/templates", json=template).status_code == 201
+    assert owner.get("/v0.1/templates/parcel").status_code == 200
+    assert owner.delete("/v0.1/templates/parcel").status_code == 204
+
+    assert owner.get("/v0.1/media/5c1a7b0e-93d4-4c0f-8a7e-2f6b1d3c4e5f").status_code == 404
+    assert owner.delete("/accounts/aws/one").status_code == 204
