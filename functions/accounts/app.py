@@ -1,7 +1,10 @@
-"""What an owner sets up: provider accounts with their senders, WhatsApp templates; and contacts."""
+"""What an owner sets up: provider accounts with their senders, WhatsApp templates; and contacts.
+
+External accounts and numbers are the same senders in the shapes of Vonage's own management calls.
+"""
 
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -9,8 +12,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from switchboard import api, problems
 from switchboard.callers import Caller
-from switchboard.errors import NotFound
+from switchboard.errors import InvalidRequest, NotFound
 from switchboard.models import accounts as wire
+from switchboard.models import external_accounts as external_wire
+from switchboard.models import numbers as number_wire
 from switchboard.models import templates as template_wire
 from switchboard.models.messages import Channel
 from switchboard.services import Services
@@ -20,7 +25,15 @@ from switchboard.store import ProviderAccount
 logger = Logger()
 services = Services(Settings.from_environment())
 app = APIGatewayHttpResolver()
-problems.install(app, problems.accounts)
+
+
+def _refusal(error: InvalidRequest) -> problems.Body:
+    """External accounts are refused as messages are."""
+    is_external = app.current_event.path.startswith(external_wire.BASE)
+    return problems.messages(error) if is_external else problems.accounts(error)
+
+
+problems.install(app, _refusal)
 
 
 @app.get("/accounts")
@@ -140,6 +153,97 @@ def _anybody() -> Caller:
 
 def _query(name: str) -> str:
     return (app.current_event.query_string_parameters or {}).get(name, "").removeprefix("+").strip()
+
+
+# --- external accounts ---------------------------------------------------------------------------
+
+
+@app.get("/beta/chatapp-accounts")
+@app.get("/beta/chatapp-accounts/")
+def external_accounts() -> Response[str]:
+    _anybody()
+    page = external_wire.page(dict(app.current_event.query_string_parameters or {}))
+    found, total = services.external_accounts.list(page)
+    key, url = services.callers.api_key(), services.settings.public_url
+    return api.answer(200, external_wire.answer_list(found, total, page, key, url))
+
+
+@app.post("/beta/chatapp-accounts/messenger")
+@app.post("/beta/chatapp-accounts/messenger/")
+def create_messenger_account() -> Response[str]:
+    _anybody()
+    request = external_wire.messenger_request(api.json_body(app))
+    return _external(201, services.external_accounts.create(request))
+
+
+@app.get("/beta/chatapp-accounts/<provider>/<external_id>")
+@problems.bare
+def external_account(provider: str, external_id: str) -> Response[str]:
+    _anybody()
+    return _external(200, services.external_accounts.get(provider, unquote(external_id)))
+
+
+@app.patch("/beta/chatapp-accounts/messenger/<external_id>")
+@problems.bare
+def update_messenger_account(external_id: str) -> Response[str]:
+    _anybody()
+    external_id = unquote(external_id)
+    change = external_wire.messenger_change(api.json_body(app), external_id)
+    return _external(200, services.external_accounts.change(external_id, change))
+
+
+@app.delete("/beta/chatapp-accounts/messenger/<external_id>")
+@problems.bare
+def delete_messenger_account(external_id: str) -> Response[str]:
+    _anybody()
+    services.external_accounts.delete(unquote(external_id))
+    return Response(status_code=204)
+
+
+@app.post("/beta/chatapp-accounts/<provider>/<external_id>/applications")
+@app.post("/beta/chatapp-accounts/<provider>/<external_id>/applications/")
+@problems.bare
+def link_application(provider: str, external_id: str) -> Response[str]:
+    _anybody()
+    application = external_wire.link_request(api.json_body(app))
+    return _external(200, services.external_accounts.link(provider, unquote(external_id), application))
+
+
+@app.delete("/beta/chatapp-accounts/<provider>/<external_id>/applications/<application_id>")
+@problems.bare
+def unlink_application(provider: str, external_id: str, application_id: str) -> Response[str]:
+    _anybody()
+    services.external_accounts.unlink(provider, unquote(external_id), unquote(application_id))
+    return Response(status_code=204)
+
+
+def _external(status: int, account: external_wire.ExternalAccount) -> Response[str]:
+    return api.answer(status, external_wire.answer(account, services.callers.api_key()))
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+
+@app.post("/number/update")
+@problems.numbers
+def update_number() -> Response[str]:
+    """Links a number to an application, or to none. Clients send a form, a query, or both."""
+    services.numbers.update(number_wire.update(_given()))
+    return api.answer(200, number_wire.result(200, "success"))
+
+
+@app.get("/account/numbers")
+@problems.numbers
+def numbers() -> Response[str]:
+    return api.answer(200, number_wire.answer_list(*services.numbers.list(number_wire.query(_given()))))
+
+
+def _given() -> dict[str, str]:
+    """The parameters of a call by the account: of its query, and of its form."""
+    form = dict(parse_qsl(api.raw_body(app).decode(errors="replace"), keep_blank_values=True))
+    given = {**(app.current_event.query_string_parameters or {}), **form}
+    services.callers.by_key(app.current_event.headers, given)
+    return given
 
 
 @logger.inject_lambda_context

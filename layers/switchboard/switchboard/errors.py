@@ -4,6 +4,7 @@ SwitchboardError
 ├── InvalidRequest        the caller's request is wrong; names every fault
 ├── Unauthorised          no or bad credentials
 ├── NotFound              no such thing, or not the caller's
+├── Forbidden             nobody may do this with it
 ├── Conflict              it is somebody else's already
 ├── BadSignature          a provider callback that we do not believe
 ├── ConfigurationError    a provider account or this deployment is set up wrongly; never retried
@@ -14,7 +15,7 @@ SwitchboardError
     ├── Unavailable       the provider refused for now (5xx) or could not be reached; try again
     └── Unanswered        the request went out, no answer came: it may have been delivered
 
-`problems.py` maps the first five to HTTP answers; nothing else does. `SendError.code` and
+`problems.py` maps the first six to HTTP answers; nothing else does. `SendError.code` and
 `ConfigurationError.code` are numbers of the public error list (`failures.py`).
 """
 
@@ -65,8 +66,16 @@ class NotFound(SwitchboardError):
         self.identifier = identifier
 
 
+class Forbidden(SwitchboardError):
+    """This cannot be done with it. The text says what, for the caller."""
+
+
 class Conflict(SwitchboardError):
     """What is asked for belongs to another already. The text says what, for the caller."""
+
+
+class ApplicationConflict(Conflict):
+    """A sender that has its application already, or has it not."""
 
 
 class BadSignature(SwitchboardError):

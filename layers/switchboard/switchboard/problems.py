@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -11,29 +12,34 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from switchboard import failures, logs
 from switchboard.errors import (
+    ApplicationConflict,
     BadKey,
     BadSignature,
     BadToken,
     ConfigurationError,
     Conflict,
+    Forbidden,
     InvalidRequest,
     MissingCredentials,
     NotFound,
     Rejected,
     SendError,
     SwitchboardError,
+    Unauthorised,
     Unreachable,
 )
+from switchboard.models.numbers import result
 
 Body = dict[str, Any]
 
 _ERRORS = "https://developer.nexmo.com/api-errors"
+_MESSAGES = "https://www.nexmo.com/messages/Errors"
 
 
 def messages(error: InvalidRequest) -> Body:
     """A refused message or dispatch."""
     return {
-        "type": "https://www.nexmo.com/messages/Errors#InvalidParams",
+        "type": f"{_MESSAGES}#InvalidParams",
         "title": "Your request parameters didn't validate.",
         "detail": f"Found errors validating {len(error.faults)} of your submitted parameters.",
     }
@@ -83,6 +89,41 @@ def install(app: APIGatewayHttpResolver, refusal: Callable[[InvalidRequest], Bod
         return _answer(app, HTTPStatus.NOT_FOUND, _not_found("No such resource"))
 
 
+def bare(route: Callable[..., Response[str]]) -> Callable[..., Response[str]]:
+    """Lets a route of the External Accounts API answer 404 without a body."""
+
+    @wraps(route)
+    def answered(**parameters: str) -> Response[str]:
+        try:
+            return route(**parameters)
+        except NotFound:
+            return Response(status_code=HTTPStatus.NOT_FOUND)
+
+    return answered
+
+
+METHOD_FAILED = 420
+
+
+def numbers(route: Callable[[], Response[str]]) -> Callable[[], Response[str]]:
+    """Lets a route of the Numbers API answer errors as that does: by a code and a label."""
+
+    @wraps(route)
+    def answered() -> Response[str]:
+        try:
+            return route()
+        except Unauthorised:
+            code, label = 401, "authentication failed"
+        except InvalidRequest as error:
+            faults = "; ".join(f"{fault.name} {fault.reason}" for fault in error.faults)
+            code, label = METHOD_FAILED, f"method failed: {faults}"
+        return Response(
+            status_code=code, content_type="application/json", body=json.dumps(result(code, label))
+        )
+
+    return answered
+
+
 def _problem(error: SwitchboardError, refusal: Callable[[InvalidRequest], Body]) -> tuple[HTTPStatus, Body]:
     match error:
         case InvalidRequest():
@@ -107,6 +148,18 @@ def _problem(error: SwitchboardError, refusal: Callable[[InvalidRequest], Body])
             return HTTPStatus.NOT_FOUND, _not_found(
                 f"ID '{error.identifier}' does not exist, or you do not have access"
             )
+        case Forbidden():
+            return HTTPStatus.FORBIDDEN, {
+                "type": f"{_MESSAGES}#Forbidden",
+                "title": "Forbidden",
+                "detail": str(error),
+            }
+        case ApplicationConflict():
+            return HTTPStatus.CONFLICT, {
+                "type": f"{_MESSAGES}#Conflict",
+                "title": "Application conflict",
+                "detail": str(error),
+            }
         case Conflict():
             return HTTPStatus.CONFLICT, {
                 "type": f"{_ERRORS}#conflict",

@@ -17,10 +17,11 @@ class Secrets:
         self._client = client
         self._cache: dict[str, tuple[float, dict[str, Any]]] = {}
 
-    def read(self, name: str) -> dict[str, Any]:
-        """A secret that is a JSON object. ConfigurationError 1370 when there is none of that name."""
+    def read(self, name: str, *, fresh: bool = False) -> dict[str, Any]:
+        """A secret that is a JSON object; `fresh` is past the cache. ConfigurationError 1370 when there is
+        none of that name."""
         cached = self._cache.get(name)
-        if cached and cached[0] > time.monotonic():
+        if not fresh and cached and cached[0] > time.monotonic():
             return cached[1]
         try:
             text = self._client.get_secret_value(SecretId=name)["SecretString"]
@@ -59,9 +60,9 @@ class Accounts:
         """ConfigurationError when there is no such account."""
         return Account(provider, account_id, self._defaults | self.settings(provider, account_id))
 
-    def settings(self, provider: str, account_id: str) -> dict[str, Any]:
-        """What its secret holds. ConfigurationError when there is none."""
-        return self._secrets.read(self._name(provider, account_id))
+    def settings(self, provider: str, account_id: str, *, fresh: bool = False) -> dict[str, Any]:
+        """What its secret holds; `fresh` as it is now. ConfigurationError when there is none."""
+        return self._secrets.read(self._name(provider, account_id), fresh=fresh)
 
     def keep(self, provider: str, account_id: str, settings: Mapping[str, Any]) -> None:
         self._secrets.write(self._name(provider, account_id), settings)

@@ -16,12 +16,14 @@ from switchboard.contacts import Contacts
 from switchboard.conversations import Conversations
 from switchboard.delivering import Delivering
 from switchboard.dispatching import Dispatching, Reporting
+from switchboard.external_accounts import ExternalAccounts
 from switchboard.handover import Handover
 from switchboard.media import Media
 from switchboard.models.applications import Webhook, Webhooks
 from switchboard.models.events import Receipt
 from switchboard.money import Money
 from switchboard.notifying import Notifying, Remembered
+from switchboard.numbers import Numbers
 from switchboard.pace import Pace
 from switchboard.pricing import Prices
 from switchboard.queues import Queue
@@ -148,6 +150,14 @@ class Services:
     @cached_property
     def provider_accounts(self) -> ProviderAccounts:
         return ProviderAccounts(self.account_store, self.store, self.accounts, self._provider_client)
+
+    @cached_property
+    def external_accounts(self) -> ExternalAccounts:
+        return ExternalAccounts(self.provider_accounts)
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        return Numbers(self.account_store, self.store)
 
     @cached_property
     def sending(self) -> Sending:

@@ -162,6 +162,17 @@ class AccountStore(Table):
             return False
         return True
 
+    def relink(self, channel: str, identifier: str, application_id: str | None) -> None:
+        """Link a sender to an application or to none, whatever it was linked to."""
+        if application_id:
+            return self._set(channel, identifier, "application_id", application_id)
+        self._client.update_item(
+            TableName=self._table,
+            Key=dump(keys.sender(channel, identifier)),
+            UpdateExpression="REMOVE application_id",
+        )
+        return None
+
     def _set(self, channel: str, identifier: str, name: str, value: str) -> None:
         self._client.update_item(
             TableName=self._table,
@@ -170,6 +181,15 @@ class AccountStore(Table):
             ExpressionAttributeNames={"#name": name},
             ExpressionAttributeValues=dump({":value": value}),
         )
+
+    # --- numbers ---------------------------------------------------------------------------------
+
+    def put_number(self, msisdn: str, country: str) -> None:
+        self._put(keys.number(msisdn), dump({"country": country}))
+
+    def numbers(self) -> dict[str, str]:
+        """The country of each, in two letters."""
+        return {item["sk"]: item["country"] for item in map(load, self._query(keys.NUMBERS))}
 
     # --- circuits --------------------------------------------------------------------------------
 

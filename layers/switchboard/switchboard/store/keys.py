@@ -10,6 +10,7 @@
     its line, by an account   PACE#{provider}/{account_id}#{channel}#{sender}     PACE
     its circuit there         CIRCUIT#{provider}/{account_id}#{channel}#{sender}  CIRCUIT
     provider account          ACCOUNTS                          {provider}#{account_id}
+    number                    NUMBERS                           {msisdn}
     its templates             TEMPLATES#{provider}#{account_id} {name}#{language}
     person                    CONTACT#{channel}#{person}        {sender}
     message by provider's id  PROVIDER#{provider}#{id}          MESSAGE
@@ -65,6 +66,13 @@ ACCOUNTS = "ACCOUNTS"
 
 def account(provider: str, account_id: str) -> Key:
     return _key(ACCOUNTS, f"{provider}#{account_id}")
+
+
+NUMBERS = "NUMBERS"
+
+
+def number(msisdn: str) -> Key:
+    return _key(NUMBERS, msisdn)
 
 
 def circuit(account: str, channel: str, identifier: str) -> Key:
