@@ -69,7 +69,7 @@ def test_archives_are_the_same_every_time(tmp_path: Path) -> None:
 def test_provider_accounts() -> None:
     accounts = provider_accounts("http://a", CREDENTIALS, "http://b")
     addresses = {name.split("/")[2]: account["base_url"] for name, account in accounts.items()}
-    # A provider can do without a simulated carrier; what a channel goes out by if nothing else is said cannot.
+    # A provider can do without a simulated carrier, but not the default one of a channel.
     assert set(DEFAULT_PROVIDERS.values()) <= addresses.keys() <= REGISTRY.keys()
     assert (
         addresses.items()
