@@ -80,13 +80,17 @@ def item(
     status: Status = Status.DELIVERED,
     text: str = "hello",
     template: bool = False,
+    custom: dict[str, Any] | None = None,
+    fallback: bool = False,
 ) -> MessageItem:
     content: dict[str, Any] = {"type": "text", "text": text}
     if template:
         content = {"type": "template", "name": "parcel"}
-    message = Message.model_validate(
-        {"message_uuid": "u", "channel": channel, "sender": "1", "recipient": to, "content": content}
-    )
+    if custom:
+        content = {"type": "custom", "custom": custom}
+    options = {"whatsapp": {"template_fallback": {"name": "parcel"}}} if fallback else {}
+    ends = {"channel": channel, "sender": "1", "recipient": to}
+    message = Message.model_validate({"message_uuid": "u", **ends, "content": content, **options})
     records = {
         Status.SUBMITTED: StatusRecord(at=NOW, by="a", category=category),
         status: StatusRecord(at=NOW + timedelta(seconds=1), by="b", usage=usage),
@@ -106,6 +110,10 @@ PRICED: dict[str, tuple[MessageItem, str | None]] = {
     "the longest prefix": (item(), "0.0400"),
     "the provider's own": (item(provider="twilio/main"), "0.0150"),
     "each part": (item(text="x" * 161), "0.0800"),
+    # AWS takes 1,600 characters at once: 11 parts each.
+    "each part of what went out in two": (item(text="x" * 3200), "0.8800"),
+    "a template by hand": (item("whatsapp", custom={"type": "template"}), None),
+    "what a template may have stood in for": (item("whatsapp", fallback=True), None),
     "as the provider states it": (item(usage=Usage(Decimal("0.07"), "EUR")), "0.07"),
     "nothing yet": (item(status=Status.SUBMITTED), None),
     "not for what failed": (item(status=Status.REJECTED), None),

@@ -158,3 +158,12 @@ import app
         text=True,
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_no_function_behind_the_api_asks_for_the_apis_address() -> None:
+    """Each would need the other first: CloudFormation refuses such a circle."""
+    for name, function in FUNCTIONS.items():
+        kinds = {event["Type"] for event in function["Events"].values()}
+        if "HttpApi" in kinds:
+            environment = json.dumps(function.get("Environment", {}))
+            assert "${HttpApi}" not in environment, name

@@ -79,7 +79,11 @@ def verify(provider: str, account_id: str) -> Response[str]:
 def _shown(account: ProviderAccount) -> dict[str, Any]:
     accounts = services.provider_accounts
     settings = accounts.settings(account.provider, account.account_id)
-    return wire.answer(account, settings, accounts.links(account), services.settings.public_url)
+    return wire.answer(account, settings, accounts.links(account), _url())
+
+
+def _url() -> str:
+    return services.settings.public_url or api.origin(app)
 
 
 def _account() -> None:
@@ -164,7 +168,7 @@ def external_accounts() -> Response[str]:
     _anybody()
     page = external_wire.page(dict(app.current_event.query_string_parameters or {}))
     found, total = services.external_accounts.list(page)
-    key, url = services.callers.api_key(), services.settings.public_url
+    key, url = services.callers.api_key(), _url()
     return api.answer(200, external_wire.answer_list(found, total, page, key, url))
 
 

@@ -1,7 +1,11 @@
 """Provider accounts, their senders, WhatsApp templates: /accounts and /v0.1/templates."""
 
+import base64
+import hashlib
+import hmac
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -172,6 +176,60 @@ def test_verification(flow: Flow, meta_says: dict[str, Any] | int, state: str, w
 def test_only_senders_of_the_account_are_verified(flow: Flow) -> None:
     call(flow, "PUT", SHOP, account())
     assert call(flow, "POST", f"{SHOP}/verify", {"sender": "447700900999"})[0] == 400
+
+
+def test_who_puts_the_account_while_it_is_verified_is_right(flow: Flow) -> None:
+    call(flow, "PUT", SHOP, account())
+    other = {"channel": "whatsapp", "id": "447700900777"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert call(flow, "PUT", SHOP, account(other))[0] == 200
+        return httpx.Response(200, json={"id": NUMBER, "status": "CONNECTED"})
+
+    flow.world.provider = answer
+    assert call(flow, "POST", f"{SHOP}/verify", {})[0] == 200
+    [shown] = call(flow, "GET", SHOP)[1]["senders"]
+    assert (shown["id"], shown["verification"]) == ("447700900777", {"state": "pending"})
+
+
+def test_other_credentials_have_another_token(flow: Flow) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "stable_token" not in request.url.path:
+            return httpx.Response(200, json={"errcode": 0, "ip_list": ["203.0.113.7"]})
+        if json.loads(request.content)["secret"] != "good":
+            return httpx.Response(200, json={"errcode": 40125, "errmsg": "invalid appsecret"})
+        return httpx.Response(200, json={"access_token": "T", "expires_in": 7200})
+
+    flow.world.provider = answer
+    states = []
+    for app_secret in ("good", "bad"):
+        held = {"app_id": "wx1", "app_secret": app_secret, "token": "t"}
+        body = {"credentials": held, "senders": [{"channel": "wechat", "id": "gh_1"}]}
+        call(flow, "PUT", "/accounts/wechat/w", body)
+        states.append(call(flow, "POST", "/accounts/wechat/w/verify", {})[1]["state"])
+    assert states == ["verified", "failed"]
+
+
+def test_a_callback_is_proven_under_the_address_that_was_called(
+    make_cloud: Any, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As deployed without a PublicUrl of one's own: Twilio signs the address."""
+    cloud = make_cloud(world)
+    monkeypatch.delenv("PUBLIC_URL")
+    for name in ("accounts", "status"):
+        cloud.load(name)
+    body = {
+        "credentials": {"account_sid": "AC1", "auth_token": "tok"},
+        "senders": [{"channel": "sms", "id": "447700900200"}],
+    }
+    url = cloud.http("accounts", "PUT", "/accounts/twilio/main", body, basic())[1]["callbacks"]["status"]
+    assert url == "https://api.example/status/twilio/main"
+    form = {"AccountSid": "AC1", "MessageSid": "SM1", "MessageStatus": "delivered"}
+    signed = url + "".join(name + value for name, value in sorted(form.items()))
+    signature = base64.b64encode(hmac.new(b"tok", signed.encode(), hashlib.sha1).digest()).decode()
+    headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
+    path = url.removeprefix("https://api.example")
+    assert cloud.http("status", "POST", path, urlencode(form), headers)[0] == 200
 
 
 def test_dying_half_way_leaves_what_a_repeat_finishes(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from switchboard import clock
 from switchboard.models.messages import Message, Text
-from switchboard.pace import SECOND, Pace, microseconds
-from switchboard.store import PaceStore, Rate, Route
+from switchboard.models.workflows import message_uuid
+from switchboard.pace import SECOND, Pace, microseconds, seconds_until
+from switchboard.queues import Record
+from switchboard.store import PaceStore, Rate, Route, Slot, TemplateItem
 from tests.functions.flows import Flow
 from tests.support import payloads
 from tests.support.payloads import accepts_all, basic
@@ -357,52 +359,100 @@ def message(number: int, priority: Any = "normal", text: str = "hello") -> Messa
     )
 
 
+def slot(pace: Pace, one: Message, rate: Rate, held: Slot | None = None, route: Route = ROUTE) -> Slot:
+    found = pace.slot(one, route, rate, 1, held)
+    assert found
+    return found
+
+
+def passes(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(seconds=seconds))
+
+
 def test_slots_are_as_far_apart_as_the_rate_says(lines: PaceStore) -> None:
     pace, rate = Pace(lines), Rate(per_second=4)
-    slots = [pace.slot(message(n), ROUTE, rate, 1, None) for n in range(5)]
+    slots = [slot(pace, message(n), rate) for n in range(5)]
     assert abs(slots[0].at - microseconds(clock.now())) < 5 * SECOND
-    assert [slot.at - slots[0].at for slot in slots] == [n * SECOND // 4 for n in range(5)]
-    other = pace.slot(message(9), ROUTE.model_copy(update={"account_id": "b"}), rate, 1, None)
+    assert [one.at - slots[0].at for one in slots] == [n * SECOND // 4 for n in range(5)]
+    other = slot(pace, message(9), rate, route=ROUTE.model_copy(update={"account_id": "b"}))
     assert other.at < slots[1].at + SECOND  # another account's line is its own
 
 
 def test_a_long_text_takes_longer(lines: PaceStore) -> None:
     pace, rate = Pace(lines), Rate(per_second=1, unit="segments")
-    first = pace.slot(message(1, text="x" * 161), ROUTE, rate, 1, None)
-    assert pace.slot(message(2), ROUTE, rate, 1, None).at - first.at == 2 * SECOND
+    first = slot(pace, message(1, text="x" * 161), rate)
+    assert slot(pace, message(2), rate).at - first.at == 2 * SECOND
 
 
 def test_urgent_messages_overtake_and_the_others_make_room(lines: PaceStore) -> None:
     pace, rate = Pace(lines), Rate(per_second=1)
-    bulk = [pace.slot(message(n), ROUTE, rate, 1, None) for n in range(10)]
-    urgent = pace.slot(message(99, "high"), ROUTE, rate, 1, None)
+    bulk = [slot(pace, message(n), rate) for n in range(10)]
+    urgent = slot(pace, message(99, "high"), rate)
     assert urgent.at < bulk[1].at + SECOND // 2
-    moved = pace.slot(message(9), ROUTE, rate, 1, bulk[9])
+    moved = slot(pace, message(9), rate, bulk[9])
     assert moved.at == bulk[9].at + SECOND
-    assert pace.slot(message(9), ROUTE, rate, 1, moved) == moved  # once
-    assert pace.slot(message(10), ROUTE, rate, 1, None).at == moved.at + SECOND
+    assert slot(pace, message(9), rate, moved) == moved  # once
+    assert slot(pace, message(10), rate).at == moved.at + SECOND
 
 
-def test_a_sender_rests_once_however_many_are_told(lines: PaceStore) -> None:
+@pytest.mark.parametrize("kind", ["normal", "high"])
+def test_a_sender_rests_once_however_many_are_told(lines: PaceStore, kind: str) -> None:
+    """Everybody in the line moves back, and whoever joins it stands behind them; in another process too."""
     pace, rate = Pace(lines), Rate(per_second=1)
-    held = pace.slot(message(1), ROUTE, rate, 1, None)
+    held = [slot(pace, message(n, kind), rate) for n in range(5)]
     for _ in range(3):
         pace.hold(message(1), ROUTE, 7)
-    assert pace.slot(message(1), ROUTE, rate, 1, held).at == held.at + 7 * SECOND
-    assert pace.slot(message(2), ROUTE, rate, 1, None).at >= held.at + 7 * SECOND
+    assert slot(pace, message(4, kind), rate, held[4]).at == held[4].at + 7 * SECOND
+    fresh = Pace(PaceStore(lines._client, lines._table, 30))
+    for one in (pace, fresh):
+        assert slot(one, message(9, kind), rate).at >= held[4].at + 8 * SECOND
+
+
+def test_a_rest_of_an_idle_sender(lines: PaceStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    pace, rate = Pace(lines), Rate(per_second=1)
+    slot(pace, message(1), rate)
+    passes(monkeypatch, 30)
+    pace.hold(message(2), ROUTE, 60)
+    assert 59 < seconds_until(slot(pace, message(3), rate)) < 61
+    passes(monkeypatch, 100)
+    assert seconds_until(slot(pace, message(4), rate)) < 1  # it is over
+
+
+def test_who_comes_too_late_takes_nothing(lines: PaceStore) -> None:
+    """Else the line grew, and all the others came too late as well."""
+    pace, rate = Pace(lines), Rate(per_second=1)
+    latest = clock.now() + timedelta(seconds=15)
+    given_ = [pace.slot(message(n), ROUTE, rate, 1, None, latest) for n in range(60)]
+    assert 14 <= len(list(filter(None, given_))) <= 17
+    assert seconds_until(slot(pace, message(99), rate)) < 17
+
+
+def test_who_missed_their_moments_do_not_go_at_once(
+    lines: PaceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace, rate = Pace(lines), Rate(per_second=1)
+    slots = [slot(pace, message(n), rate) for n in range(60)]
+    passes(monkeypatch, 60)
+    again = [slot(pace, message(n), rate, one) for n, one in enumerate(slots)]
+    assert sum(seconds_until(one) <= 0 for one in again) < 5
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(kinds=st.lists(st.sampled_from(["normal", "high"]), min_size=1, max_size=12))
+@given(kinds=st.lists(st.sampled_from(["normal", "high", "rest"]), min_size=1, max_size=12))
 def test_no_two_messages_have_the_same_moment(flow: Flow, lines: PaceStore, kinds: list[str]) -> None:
     pace, rate = Pace(lines), Rate(per_second=2)
     route = ROUTE.model_copy(update={"account_id": f"{len(kinds)}-{time.monotonic_ns()}"})
-    given_ = [
-        (message(n, kind), pace.slot(message(n, kind), route, rate, 1, None)) for n, kind in enumerate(kinds)
-    ]
+    given_ = []
+    for number, kind in enumerate(kinds):
+        if kind == "rest":
+            pace.hold(message(number), route, 3)
+        else:
+            one = message(number, kind)
+            given_.append((one, slot(pace, one, rate, route=route)))
     for kind in ("normal", "high"):
         moments = sorted(
-            pace.slot(one, route, rate, 1, slot).at for one, slot in given_ if one.priority == kind
+            slot(pace, one, rate, held, route).at for one, held in given_ if one.priority == kind
         )
         assert all(b - a >= SECOND // 2 for a, b in pairwise(moments))
 
@@ -433,3 +483,153 @@ def test_a_step_whose_turn_comes_too_late_fails_over(flow: Flow) -> None:
     flow.until(lambda: flow.heard(status="submitted", to={"type": "messenger", "id": "20000000100"}))
     [hook] = [hook for hook in flow.heard(status="undeliverable") if "_links" in hook]
     assert hook["error"]["code"] == 1000
+
+
+SLOW = {"channel": "sms", "id": SMS_NUMBER, "rate": {"per_second": 1}}
+LINE = Route(provider="aws", account_id="slow")
+
+
+def deep(lines: PaceStore, seconds: int) -> None:
+    """Somebody has taken this much of the sender's time."""
+    now = microseconds(clock.now())
+    assert lines.take(LINE, "sms", SMS_NUMBER, seconds * SECOND, now, None, urgent=False)
+
+
+def test_a_step_whose_turn_is_hours_away_goes_out_then(
+    flow: Flow, lines: PaceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account(flow, "slow", SLOW, provider="aws")
+    deep(lines, 4_000)
+    uuid = message_uuid(flow.dispatch(payloads.step("sms")), 0)  # the last step, which has three days
+    deliver = flow.cloud.functions["deliver"].services
+    flow.until(lambda: (item := deliver.store.message(uuid)) and item.slot)
+    item = deliver.store.message(uuid, consistent=True)
+    body = {"dispatch_uuid": item.link.dispatch_uuid, "step": 0, "wait": 259_200}
+    passes(monkeypatch, 4_001)
+    at = item.link.queued_at
+    record = Record("r", "h", json.dumps(body | {"task_token": item.link.task_token}), at, 2, at)
+    deliver.delivering.handle(record)
+    assert len(flow.world.sent) == 1
+
+
+def test_a_line_deeper_than_the_queue_can_put_off(flow: Flow, lines: PaceStore) -> None:
+    account(flow, "slow", SLOW, provider="aws")
+    deep(lines, 50_000)
+    uuid = flow.send(payloads.text("sms"))
+    flow.drain()
+    assert flow.heard(message_uuid=uuid) == []
+    assert flow.cloud.waiting("OutboundQueue") == 1
+
+
+def test_what_waited_long_in_the_queue_is_tried_all_the_same(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = flow.send(payloads.text("sms"))
+    passes(monkeypatch, 3_700)
+    flow.drain()
+    assert flow.statuses(uuid) == ["submitted"]
+
+
+def test_a_retry_after_of_decades_is_none(flow: Flow) -> None:
+    account(flow, "slow", SLOW | {"rate": {"per_second": 10}}, provider="aws")
+    flow.world.provider = lambda request: httpx.Response(
+        429, headers={"Retry-After": "1790000000"}, json={"__type": "ThrottlingException"}
+    )
+    flow.send(payloads.text("sms"))
+    flow.drain()
+    taken = flow.cloud.functions["deliver"].services.delivering.handover.pace.store.taken(
+        LINE, "sms", SMS_NUMBER
+    )
+    assert taken.rested == 900 * SECOND
+
+
+def test_each_channel_of_a_number_has_its_own_rate(flow: Flow) -> None:
+    account(flow, "slow", SLOW, {"channel": "mms", "id": SMS_NUMBER}, provider="aws")
+    routes = flow.cloud.functions["deliver"].services.senders.routes
+    assert [route.rate for route in routes("sms", SMS_NUMBER).found] == [Rate(per_second=1)]
+    assert [route.rate for route in routes("mms", SMS_NUMBER).found] == [None]
+
+
+# --- what goes wrong with accounts ---------------------------------------------------------------
+
+
+def test_credentials_that_were_changed_are_used_at_once(flow: Flow) -> None:
+    def put(token: str) -> None:
+        held = {"access_token": token, "app_secret": "wa-secret", "verify_token": "v"}
+        body = {"credentials": held, "senders": [whatsapp()]}
+        flow.cloud.http("accounts", "PUT", "/accounts/whatsapp_cloud/shop", body, basic())
+
+    put("old")
+    opened(flow)
+    flow.send(payloads.text("whatsapp"))
+    flow.drain()
+    put("new")
+    flow.world.provider = refusing("old", 401, 190)
+    uuid = flow.send(payloads.text("whatsapp"))
+    flow.drain()
+    assert flow.statuses(uuid) == ["submitted"]
+    assert tokens(flow) == ["old", "old", "new"]
+
+
+def test_an_account_that_does_not_answer_is_left_alone(two: Flow) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers["authorization"] == "Bearer first":
+            raise httpx.ReadTimeout("nothing")
+        return accepts_all(request)
+
+    two.world.provider = answer
+    for _ in range(7):
+        two.send(payloads.text("whatsapp"))
+        two.drain()
+    assert tokens(two) == ["first"] * 5 + ["second"] * 2
+
+
+def test_media_that_cannot_be_had_is_no_fault_of_the_account(flow: Flow) -> None:
+    for order, name in enumerate(("first", "second")):
+        account(flow, name, {"channel": "mms", "id": SMS_NUMBER, "order": order}, provider="aws")
+    flow.world.provider = lambda request: (
+        httpx.Response(503) if request.url.host == "media.example" else accepts_all(request)
+    )
+    body = payloads.text("mms")
+    body["message"]["content"] = {"type": "image", "image": {"url": "https://media.example/a.png"}}
+    for _ in range(6):
+        flow.send(body)
+    flow.drain()
+    deliver = flow.cloud.functions["deliver"].services.delivering.handover
+    mms = message(1).model_copy(update={"channel": "mms"})
+    assert not deliver.circuits.is_open(mms, Route(provider="aws", account_id="first"))
+
+
+def test_who_stops_the_number_that_stands_in_stops_the_sender(flow: Flow) -> None:
+    account(flow, "only", {"channel": "sms", "id": SMS_NUMBER, "send_as": "447700900999"}, provider="aws")
+    stop = {
+        "originationNumber": "+447700900100",
+        "destinationNumber": "+447700900999",
+        "messageBody": "STOP",
+        "inboundMessageId": "in-1",
+    }
+    flow.send(payloads.text("sms"))
+    flow.drain()
+    assert json.loads(flow.world.sent[0].content)["OriginationIdentity"] == "+447700900999"
+    flow.cloud.call("inbound", payloads.sns(stop))
+    flow.drain()
+    [heard] = flow.heard(direction="inbound")
+    assert heard["to"] == payloads.ENDS["sms"][0]
+    uuid = flow.send(payloads.text("sms"))
+    flow.drain()
+    assert flow.statuses(uuid) == ["rejected"]
+
+
+def test_the_template_in_place_of_another_is_counted_too(flow: Flow) -> None:
+    store = flow.cloud.functions["send"].services.templates.store
+    item = TemplateItem(name="parcel", language="de", status="APPROVED", variables=2)
+    store.put("whatsapp_cloud", "default", item)
+    body = payloads.text("whatsapp")
+    body["message"]["whatsapp"] = {
+        "template_fallback": {"name": "parcel", "parameters": ["x"], "locale": "de"}
+    }
+    status, answer = flow.cloud.http("send", "POST", "/v0.1/messages", body, flow.app["bearer"])
+    assert status == 400
+    assert [fault["name"] for fault in answer["invalid_parameters"]] == [
+        "message.whatsapp.template_fallback.parameters"
+    ]

@@ -128,8 +128,12 @@ class Cloud:
         monkeypatch.setattr(
             "switchboard.services.httpx.Client", lambda **kwargs: _client(transport, **kwargs)
         )
-        monkeypatch.setattr("switchboard.media.addresses", lambda host: PUBLIC.get(host, ["93.184.215.14"]))
+        monkeypatch.setattr("switchboard.media.addresses", _addresses)
         self.functions = {path.name: _load(path.name) for path in (ROOT / "functions").iterdir()}
+
+    def load(self, function: str) -> None:
+        """A function anew, with the environment as it is now."""
+        self.functions[function] = _load(function)
 
     def call(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = self.functions[function].handler(event, CONTEXT)
@@ -156,6 +160,7 @@ class Cloud:
             "requestContext": {
                 "accountId": "123456789012",
                 "apiId": "api",
+                "domainName": "api.example",
                 "http": {"method": method, "path": path, "sourceIp": "127.0.0.1", "protocol": "HTTP/1.1"},
                 "requestId": "r",
                 "stage": "$default",
@@ -236,6 +241,11 @@ class Cloud:
             if not (self.deliver() + self.notify()):
                 time.sleep(0.02)
             assert time.monotonic() < end, "it did not come to that in time"
+
+
+def _addresses(host: str) -> list[str]:
+    host.encode("idna")  # as the real one does first
+    return PUBLIC.get(host, ["93.184.215.14"])
 
 
 def _client(transport: httpx.MockTransport, **kwargs: Any) -> httpx.Client:

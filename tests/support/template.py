@@ -1,5 +1,6 @@
 """Reads the shipped template.yaml, so that tests stand on what is deployed."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any
 _Loader.add_multi_constructor("!", _tag)
 
 
+@cache
 def template() -> dict[str, Any]:
+    """Read once, as that takes a tenth of a second; not to be changed."""
     loaded: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)
     return loaded
 

@@ -5,18 +5,22 @@ it: the secret, the links, the routes, and last the account itself.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
 
 from switchboard import clock
-from switchboard.adapters import REGISTRY, Adapter, adapter
+from switchboard.adapters import REGISTRY, Account, Adapter, adapter
 from switchboard.errors import ConfigurationError, Conflict, Fault, InvalidRequest, NotFound
 from switchboard.models.accounts import AccountRequest
 from switchboard.models.messages import Channel
 from switchboard.secrets import Accounts
 from switchboard.senders import same
 from switchboard.store import AccountSender, AccountStore, ProviderAccount, Store
+
+AT_ONCE = 8
+"""Questions to a provider."""
 
 Links = dict[tuple[Channel, str], str | None]
 
@@ -69,18 +73,19 @@ class ProviderAccounts:
             updated_at=now,
         )
         self._link(request.links)
+        wanted = {(sender.channel, sender.id): sender for sender in senders}
+        for key, sender in known.items():
+            if key not in wanted or wanted[key].send_as != sender.send_as:
+                self.store.remove_route(same(sender.channel), sender, account)
         for sender in senders:
-            self.store.put_route(_routed(sender), account)
-        wanted = {(same(sender.channel), sender.id) for sender in senders}
-        for channel, identifier in {(same(channel), identifier) for channel, identifier in known} - wanted:
-            self.store.remove_route(channel, identifier, account)
+            self.store.put_route(same(sender.channel), sender, account)
         self.store.put_account(account)
         return account, old is None
 
     def delete(self, provider: str, account_id: str) -> None:
         account = self.get(provider, account_id)
         for sender in account.senders:
-            self.store.remove_route(same(sender.channel), sender.id, account)
+            self.store.remove_route(same(sender.channel), sender, account)
         self.secrets.forget(provider, account_id)
         self.store.delete_account(provider, account_id)
 
@@ -101,18 +106,24 @@ class ProviderAccounts:
             credentials = self.secrets.account(provider, account_id)
         except ConfigurationError:
             raise NotFound(f"{provider}/{account_id}") from None
-        found = {}
-        for one in asked:
-            said = self.adapter(provider).verification(
-                credentials, one.channel, one.send_as or one.id, self.client
-            )
-            found[one.channel, one.id] = one.model_copy(
-                update={"state": said.state, "reason": said.reason, "checked_at": clock.wire(clock.now())}
-            )
-        senders = tuple(found.get((one.channel, one.id), one) for one in account.senders)
-        account = account.model_copy(update={"senders": senders})
-        self.store.put_account(account)
-        return account, [*found.values()]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            said = pool.map(lambda one: self._ask(credentials, one), asked)
+            found = {(one.channel, one.id): one for one in said}
+        # Providers take their time. Who put the account meanwhile is right; what was asked is still true of
+        # the senders that stayed as they were.
+        while True:
+            account = self.get(provider, account_id)
+            senders = tuple(_with_state(one, found.get((one.channel, one.id))) for one in account.senders)
+            asked_about = account.model_copy(update={"senders": senders})
+            if self.store.replace_account(asked_about, account.updated_at):
+                return asked_about, [*found.values()]
+
+    def _ask(self, credentials: Account, sender: AccountSender) -> AccountSender:
+        provider = self.adapter(credentials.provider)
+        name = sender.send_as or sender.id
+        said = provider.verification(credentials, sender.channel, name, self.client)
+        news = {"state": said.state, "reason": said.reason, "checked_at": clock.wire(clock.now())}
+        return sender.model_copy(update=news)
 
     def settings(self, provider: str, account_id: str) -> list[str]:
         """The names of the settings in an account's secret; none when there is no secret."""
@@ -161,7 +172,3 @@ def _with_state(sender: AccountSender, known: AccountSender | None) -> AccountSe
         return sender
     state = {"state": known.state, "reason": known.reason, "checked_at": known.checked_at}
     return sender.model_copy(update=state)
-
-
-def _routed(sender: AccountSender) -> AccountSender:
-    return sender.model_copy(update={"channel": same(sender.channel)})

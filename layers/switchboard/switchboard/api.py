@@ -44,11 +44,17 @@ def answer(status: int, body: Any) -> Response[str]:
     return Response(status_code=status, content_type="application/json", body=json.dumps(body))
 
 
+def origin(app: APIGatewayHttpResolver) -> str:
+    """Under which address we were called."""
+    return f"https://{app.current_event.request_context.domain_name}"
+
+
 def hook(app: APIGatewayHttpResolver) -> Hook:
     event = app.current_event
     return Hook(
         body=raw_body(app),
         method=event.http_method,
+        origin=origin(app),
         target=event.raw_path + (f"?{event.raw_query_string}" if event.raw_query_string else ""),
         headers={name.lower(): value for name, value in event.headers.items()},
         query=dict(event.query_string_parameters or {}),

@@ -25,7 +25,7 @@ def status(item: MessageItem, reached: Status, usage: Usage | None) -> Body:
     }
     if usage:
         body["usage"] = _usage(usage)
-    if parts := count(item.message):
+    if parts := count(item):
         body["sms"] = {"count_total": str(parts)}
     if record and record.failure:
         body["error"] = {

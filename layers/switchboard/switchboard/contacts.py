@@ -53,10 +53,10 @@ class Contacts:
         if channel in WINDOWS:
             self.store.wrote(known, item.sender, item.recipient, item.at)
         said = keyword(item.content.text) if isinstance(item.content, Text) else ""
-        if said in self.opt_out:
+        if said and said in self.opt_out:
             did = self.store.opt_out(known, item.sender, item.recipient, item.at, by=item.message_uuid)
             return self._confirmation(item, channel) if did else None
-        if said in self.opt_in:
+        if said and said in self.opt_in:
             self.store.opt_in(known, item.sender, item.recipient, item.at)
         return None
 
@@ -70,7 +70,7 @@ class Contacts:
         contact = self.store.contact(same(message.channel), message.recipient, message.sender)
         if contact and contact.opted_out_at and not message.confirms_opt_out:
             raise Rejected(1240)
-        if message.channel not in KEPT or not registered or _is_template(message):
+        if message.channel not in KEPT or not registered or is_template(message):
             return message
         end = window_end(message.channel, contact) if contact else None
         if end and clock.now() < end:
@@ -126,7 +126,7 @@ def _wire(moment: datetime | None) -> str | None:
     return clock.wire(moment) if moment else None
 
 
-def _is_template(message: Message) -> bool:
+def is_template(message: Message) -> bool:
     content = message.content
     if isinstance(content, Custom):
         return content.custom.get("type") == "template"

@@ -13,7 +13,7 @@ from uuid import uuid4
 from switchboard import clock, pace
 from switchboard.conversations import Conversations
 from switchboard.errors import ConfigurationError, Rejected, SendError, Throttled, Unanswered
-from switchboard.handover import PATIENCE, Handed, Handover, NotYet
+from switchboard.handover import PATIENCE, Handed, Handover, NotYet, TooLate
 from switchboard.models import workflows
 from switchboard.models.events import Conversation
 from switchboard.models.messages import Status
@@ -53,15 +53,14 @@ class Delivering:
         elif isinstance(task, StepTask):
             self._step(task, record)
         else:
-            self._message(task)
+            self._message(task, record)
 
     # --- what to send ----------------------------------------------------------------------------
 
-    def _message(self, task: MessageTask) -> None:
+    def _message(self, task: MessageTask, record: Record) -> None:
         item = self._claim(task.message_uuid)
         if item:
-            begins = clock.from_milliseconds(item.slot.at / 1000) if item.slot else item.accepted_at
-            self._send(item, max(begins, item.accepted_at) + timedelta(seconds=RETRY_SECONDS))
+            self._send(item, _hour(item, record))
 
     def _step(self, task: StepTask, record: Record) -> None:
         deadline = record.queued_at + timedelta(seconds=task.wait) - FENCE
@@ -75,8 +74,7 @@ class Delivering:
             return
         item = self._add(task, dispatch.application_id, deadline, record.queued_at)
         if item:
-            give_up_at = min(deadline, record.queued_at + timedelta(seconds=RETRY_SECONDS))
-            self._send(item, give_up_at)
+            self._send(item, min(deadline, _hour(item, record)))
 
     def _overtaken(self, task: StepTask) -> None:
         """The dispatch does not want this step any more; if because an earlier one succeeded, end it now."""
@@ -136,9 +134,11 @@ class Delivering:
 
     def _send(self, item: MessageItem, give_up_at: datetime) -> None:
         try:
-            handed = self.handover.hand(item, give_up_at)
+            handed = self.handover.hand(item)
         except NotYet as turn:
             self._wait(item, turn.slot)
+        except TooLate:
+            self._failed(item, Status.UNDELIVERABLE, Throttled(1000, "the sender's rate"))
         except Unanswered as error:
             self._unanswered(item, give_up_at, error)
         except SendError as error:
@@ -170,13 +170,9 @@ class Delivering:
         self.transitions.apply([submitted, *early])
 
     def _wait(self, item: MessageItem, slot: Slot) -> None:
-        """Leave the message until its sender's rate allows it, if that is not too late."""
-        seconds = pace.seconds_until(slot)
-        if item.link and clock.now() + timedelta(seconds=seconds) >= item.link.deadline:
-            self._failed(item, Status.UNDELIVERABLE, Throttled(1000, "the sender's rate"))
-            return
+        """Leave the message until its sender's rate allows it."""
         self.store.postpone(item.uuid, slot)
-        raise Later(math.ceil(seconds - PATIENCE))
+        raise Later(math.ceil(pace.seconds_until(slot) - PATIENCE))
 
     def _unanswered(self, item: MessageItem, give_up_at: datetime, error: Unanswered) -> None:
         """It may have been delivered. Wait for an echo, if there is no way to ask again without harm."""
@@ -199,6 +195,14 @@ class Delivering:
 
     def _failed(self, item: MessageItem, status: Status, error: SendError | ConfigurationError) -> None:
         self.transitions.apply([failed(item.uuid, status, error.code, error.provider_code, clock.now())])
+
+
+def _hour(item: MessageItem, record: Record) -> datetime:
+    """Until when a message is tried: from its first attempt, or from the moment that its rate gave it."""
+    begins = record.first_received_at
+    if item.slot:
+        begins = max(begins, clock.from_milliseconds(item.slot.at / 1000))
+    return begins + timedelta(seconds=RETRY_SECONDS)
 
 
 def _message_uuid(task: Task) -> str:

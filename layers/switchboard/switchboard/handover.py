@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from time import sleep
 
 import httpx
 
 from switchboard import clock, pace
-from switchboard.adapters import Adapter, adapter
+from switchboard.adapters import Account, Adapter, adapter
 from switchboard.circuits import Circuits
 from switchboard.contacts import Contacts
 from switchboard.errors import ConfigurationError, Throttled, Unanswered, Unavailable, Unreachable
@@ -21,8 +20,13 @@ from switchboard.store import MessageItem, PartRecord, Rate, Route, Slot, Status
 
 PATIENCE = 1.0
 """Seconds that a message is waited for here; the queue counts in whole ones."""
+MEDIA_CODES = (1380, 1381, 1382)
 REST = 1.0
 """Seconds of a sender's rest when its provider says "too fast" and no more."""
+
+
+class TooLate(Exception):
+    """By its sender's rate, the message's moment would come after its step's time."""
 
 
 class NotYet(Exception):
@@ -56,27 +60,27 @@ class Handover:
     client: httpx.Client
     adapter: Callable[[str], Adapter] = adapter
 
-    def hand(self, item: MessageItem, give_up_at: datetime) -> Handed:
-        """NotYet when it is not the message's turn. SendError, or ConfigurationError when no account could
-        be used."""
+    def hand(self, item: MessageItem) -> Handed:
+        """NotYet when it is not the message's turn, TooLate when that comes too late. SendError, or
+        ConfigurationError when no account could be used."""
         routes = self.senders.routes(item.message.channel, item.message.sender)
         message = self.contacts.admitted(item.message, registered=routes.registered)
         refusal = ConfigurationError(1120, "no account of this sender carries the channel")
         for number, route in enumerate(self._in_order(message, routes)):
             try:
-                handed = self._by(route, item, message, give_up_at)
+                handed = self._by(route, item, message)
             except ConfigurationError as error:
                 if number == 0:
                     refusal = error
                 if len(routes.found) > 1:
                     self.circuits.refused(message, route)
                 continue
-            except Throttled as error:
-                if route.rate:
+            except (Throttled, Unavailable, Unanswered) as error:
+                if route.rate and (isinstance(error, Throttled) or error.retry_after):
                     self.pace.hold(message, route, error.retry_after or REST)
-                raise
-            except Unavailable:
-                self.circuits.failed(message, route)
+                # Media that cannot be had is no fault of the provider.
+                if not isinstance(error, Throttled) and error.code not in MEDIA_CODES:
+                    self.circuits.failed(message, route)
                 raise
             self.circuits.answered(message, route)
             return handed
@@ -89,17 +93,29 @@ class Handover:
             found.sort(key=lambda route: self.circuits.is_open(message, route))
         return iter(found)
 
-    def _by(self, route: Route, item: MessageItem, message: Message, give_up_at: datetime) -> Handed:
+    def _by(self, route: Route, item: MessageItem, message: Message) -> Handed:
         provider = self.adapter(route.provider)
         account = self.accounts.account(route.provider, route.account_id)
         if route.rate:
             self._wait(route, route.rate, item, message)
         sent = message.model_copy(update={"sender": route.send_as}) if route.send_as else message
         staged = self.media.staged(sent, provider, account)
-        if clock.now() >= give_up_at:
+        if item.link and clock.now() >= item.link.deadline:
             raise Unreachable(1331, "time is over")  # staging can take long; the next step may be out
+        try:
+            provider_id = self._send(item, provider, staged, account)
+        except ConfigurationError as error:
+            # Its credentials may have been changed since we read them.
+            fresh = self.accounts.account(route.provider, route.account_id, fresh=True)
+            if error.code != 1370 or fresh == account:
+                raise
+            provider_id = self._send(item, provider, staged, fresh)
+        return Handed(route, provider, sent, provider_id)
+
+    def _send(self, item: MessageItem, provider: Adapter, message: Message, account: Account) -> str:
+        """Everything of a message that is not out yet. Returns the provider's id of the first part."""
         provider_id = ""
-        for part in parts(staged, provider):
+        for part in parts(message, provider):
             if part.part and part.part.number in item.parts:
                 continue  # it went out before
             try:
@@ -111,10 +127,13 @@ class Handover:
                 record = PartRecord(status=Status.SUBMITTED, record=StatusRecord(at=clock.now(), by=""))
                 self.store.advance_part(item.uuid, part.part.number, record)
             provider_id = provider_id or part_id
-        return Handed(route, provider, sent, provider_id)
+        return provider_id
 
     def _wait(self, route: Route, rate: Rate, item: MessageItem, message: Message) -> None:
-        slot = self.pace.slot(message, route, rate, item.attempts, item.slot)
+        latest = item.link.deadline if item.link else None
+        slot = self.pace.slot(message, route, rate, item.attempts, item.slot, latest)
+        if slot is None:
+            raise TooLate
         seconds = pace.seconds_until(slot)
         if seconds > PATIENCE:
             raise NotYet(slot)

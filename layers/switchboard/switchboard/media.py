@@ -56,7 +56,11 @@ class Media:
         if by == "link" or not isinstance(content, MediaContent):
             return message
         limit = min(CHANNELS[message.channel].kinds[content.type].max_bytes or LARGEST, LARGEST)
-        file = self._file(httpx.Request("GET", content.url), content.type, limit)
+        try:
+            request = httpx.Request("GET", content.url)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise Rejected(1380, "not an address") from error
+        file = self._file(request, content.type, limit)
         if by == "bytes":
             return provider.attach(message, file, account, self.client)
         key = f"outbound/{message.message_uuid}{os.path.splitext(file.name)[1][:8]}"
@@ -131,8 +135,8 @@ class Media:
                         if monotonic() > end:
                             raise Unavailable(1380, "slow")
                     return bytes(body), reply.headers.get("content-type", "application/octet-stream")
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-                raise Rejected(1380) from error
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
+                raise Rejected(1380, "not an address") from error
             except httpx.TransportError as error:
                 raise Unavailable(1380, type(error).__name__) from error
         raise Rejected(1380, "too many redirects")
@@ -148,6 +152,8 @@ class Media:
             raise Rejected(1380, "not an address")
         try:
             found = [ip_address(address.partition("%")[0]) for address in addresses(url.host)]
+        except UnicodeError as error:
+            raise Rejected(1380, "not an address") from error
         except OSError as error:
             raise Unavailable(1380, type(error).__name__) from error
         if not all(address.is_global for address in found):

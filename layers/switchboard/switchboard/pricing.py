@@ -11,14 +11,18 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from switchboard.adapters import adapter
+from switchboard.contacts import is_template
 from switchboard.models.events import Usage
-from switchboard.models.messages import Channel, Frozen, Message, Status, Template, Text
+from switchboard.models.messages import Channel, Frozen, Message, Status, Text
 from switchboard.money import Money
-from switchboard.segments import segments
+from switchboard.segments import segments, split
 from switchboard.settings import DEFAULT_PROVIDERS
 from switchboard.store.items import MessageItem
 
 SERVICE = "service"
+LONGEST_WHOLE = 1000
+"""UTF-16 units that every provider takes at once."""
 TABLE = Path(__file__).with_name("rates.toml")
 
 
@@ -100,7 +104,7 @@ class Prices:
         if not fitting:
             return None
         entry = max(fitting, key=lambda entry: entry.closeness)
-        usage = self.money.convert(Usage(entry.price * (count(message) or 1), entry.currency))
+        usage = self.money.convert(Usage(entry.price * (count(item) or 1), entry.currency))
         return usage if usage.currency == self.money.currency else None
 
 
@@ -109,12 +113,20 @@ def _category(item: MessageItem) -> str:
     said = next((record.category for record in item.statuses.values() if record.category), None)
     if said:
         return said
-    is_service = item.message.channel is Channel.WHATSAPP and not isinstance(item.message.content, Template)
-    return SERVICE if is_service else ""
+    message = item.message
+    # A template may have gone out in the place of what names one for that case.
+    may_be_template = is_template(message) or message.whatsapp.template_fallback
+    return SERVICE if message.channel is Channel.WHATSAPP and not may_be_template else ""
 
 
-def count(message: Message) -> int | None:
+def count(item: MessageItem) -> int | None:
     """The parts that an SMS is billed as; None for everything else."""
+    message = item.message
     if message.channel is not Channel.SMS or not isinstance(message.content, Text):
         return None
-    return segments(message.content.text).parts
+    text = message.content.text
+    longest = LONGEST_WHOLE
+    if len(text) > LONGEST_WHOLE // 2:  # rare: then its adapter says how it goes out
+        provider = (item.provider or DEFAULT_PROVIDERS[message.channel]).partition("/")[0]
+        longest = adapter(provider).longest_text.get(message.channel, len(text) * 2)
+    return sum(segments(part).parts for part in split(text, longest))

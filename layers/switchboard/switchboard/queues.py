@@ -18,6 +18,9 @@ from switchboard import clock
 from switchboard.models.messages import Status
 
 BATCH = 10  # SQS takes no more in one call
+LONGEST_DELAY = (
+    42_000  # seconds: SQS counts twelve hours from when a record was received, which is a while ago
+)
 
 
 class _Body(BaseModel):
@@ -75,16 +78,20 @@ class Record:
     queued_at: datetime
     receives: int
     """1 the first time."""
+    first_received_at: datetime
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> "Record":
         attributes = record["attributes"]
+        queued = int(attributes["SentTimestamp"])
+        first = int(attributes.get("ApproximateFirstReceiveTimestamp", queued))
         return cls(
             id=record["messageId"],
             receipt_handle=record["receiptHandle"],
             body=record["body"],
-            queued_at=clock.from_milliseconds(int(attributes["SentTimestamp"])),
+            queued_at=clock.from_milliseconds(queued),
             receives=int(attributes["ApproximateReceiveCount"]),
+            first_received_at=clock.from_milliseconds(max(first, queued)),
         )
 
 
@@ -93,7 +100,7 @@ class Later(Exception):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"again in {seconds} s")
-        self.seconds = max(0, min(43_200, round(seconds)))
+        self.seconds = max(0, min(LONGEST_DELAY, round(seconds)))
 
 
 class Queue:
@@ -123,7 +130,8 @@ class Queue:
         raise RuntimeError(f"SQS refused {len(waiting)} of {len(bodies)} entries")
 
     def postpone(self, record: Record, seconds: int) -> None:
-        """Let a received record be seen again after `seconds` (0..43200) instead of the queue's own time."""
+        """Let a received record be seen again after `seconds`, LONGEST_DELAY at most, instead of the queue's
+        own time."""
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
         )

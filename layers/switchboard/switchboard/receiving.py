@@ -1,7 +1,7 @@
 """Takes in what providers tell us: receipts move messages forward, people's messages go to the client."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from switchboard import clock
@@ -53,6 +53,8 @@ class Receiving:
         anything is read."""
         adapter = self._provider(provider)
         account = self.accounts.account(provider, account_id)
+        if not account.get("callback_url"):  # what was called is what the provider knows
+            account = replace(account, settings={**account.settings, "callback_url": hook.origin})
         if provider == SNS_PROVIDER and hook.source == "http":
             opened = self.sns().opened(hook, account)
             if opened is None:
@@ -128,20 +130,21 @@ class Receiving:
 
         What a message makes of its contact is noted last, so that a repeat notes it if we die before.
         """
+        named = [self.senders.named(message.channel, message.recipient) for message in messages]
         items = [
             InboundItem(
                 message_uuid=str(uuid5(NAMESPACE_URL, f"{account.provider}:{message.provider_id}")),
-                application_id=self.senders.application(message.channel, message.recipient),
+                application_id=self.senders.application(message.channel, sender),
                 channel=message.channel,
                 sender=message.sender,
-                recipient=message.recipient,
+                recipient=sender,
                 at=message.at,
                 content=message.content,
                 provider=account.provider,
                 account_id=account.account_id,
                 by=uuid4().hex,
             )
-            for message in messages
+            for message, sender in zip(messages, named, strict=True)
         ]
         for start in range(0, len(items), BATCH):
             part = items[start : start + BATCH]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from switchboard.adapters import Account
-from switchboard.errors import ConfigurationError
+from switchboard.errors import ConfigurationError, Unavailable
 
 _SECONDS = 300
 
@@ -38,10 +38,12 @@ class Secrets:
             self._client.put_secret_value(SecretId=name, SecretString=text)
         except self._client.exceptions.ResourceNotFoundException:
             self._client.create_secret(Name=name, SecretString=text)
+        except self._client.exceptions.InvalidRequestException as error:
+            raise Unavailable(1030, "its deletion is under way") from error
         self._cache.pop(name, None)
 
     def delete(self, name: str) -> None:
-        """At once and for good, so that the name is free again."""
+        """For good, so that the name is free again in a moment."""
         with suppress(self._client.exceptions.ResourceNotFoundException):
             self._client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
         self._cache.pop(name, None)
@@ -56,9 +58,10 @@ class Accounts:
         self._prefix = prefix
         self._defaults = defaults
 
-    def account(self, provider: str, account_id: str = "default") -> Account:
-        """ConfigurationError when there is no such account."""
-        return Account(provider, account_id, self._defaults | self.settings(provider, account_id))
+    def account(self, provider: str, account_id: str = "default", *, fresh: bool = False) -> Account:
+        """`fresh` as it is now. ConfigurationError when there is no such account."""
+        settings = self.settings(provider, account_id, fresh=fresh)
+        return Account(provider, account_id, self._defaults | settings)
 
     def settings(self, provider: str, account_id: str, *, fresh: bool = False) -> dict[str, Any]:
         """What its secret holds; `fresh` as it is now. ConfigurationError when there is none."""

@@ -50,16 +50,21 @@ class Senders:
 
     def routes(self, channel: Channel, sender: str) -> Routes:
         """Those of its accounts, or the channel's default account if it is in none."""
-        key = same(channel), sender
+        key = channel, sender
         found, until = self._routes.get(key, (None, 0.0))
         if found is None or monotonic() >= until:
-            item = self._accounts.sender(*key) or SenderItem()
+            item = self._accounts.sender(same(channel), sender) or SenderItem()
             default = Route(provider=DEFAULT_PROVIDERS[channel], account_id="default")
-            found = Routes(item.routes or (default,), registered=bool(item.routes))
+            found = Routes(_of(channel, item.routes) or (default,), registered=bool(item.routes))
             if len(self._routes) >= _REMEMBERED:
                 self._routes.clear()
             self._routes[key] = found, monotonic() + _ROUTE_SECONDS
         return found
+
+    def named(self, channel: Channel, number: str) -> str:
+        """The sender that a provider's number is: itself, or the one that it stands for."""
+        item = self._accounts.sender(same(channel), number)
+        return item.stands_for if item and item.stands_for and not item.routes else number
 
     def application(self, channel: Channel, sender: str) -> str | None:
         """The application that gets what is written to a sender; None for the account's own webhook.
@@ -82,3 +87,9 @@ class Senders:
 def same(channel: Channel) -> Channel:
     """The channel under which a sender and a person are known."""
     return _SAME.get(channel, channel)
+
+
+def _of(channel: Channel, routes: Sequence[Route]) -> tuple[Route, ...]:
+    """One for each account: the channel's own, or else that of the channel whose number it shares."""
+    own = {route.key for route in routes if route.channel == channel}
+    return tuple(route for route in routes if route.channel == channel or route.key not in own)

@@ -304,6 +304,5 @@ def _log_unmatched(provider: str, receipt: Receipt) -> None:
     logs.logger.warning(
         "receipt that nothing was done with",
         provider=provider,
-        provider_id=receipt.provider_id,
         status=receipt.status,
     )

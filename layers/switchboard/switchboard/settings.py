@@ -26,7 +26,7 @@ def _empty_is_none(text: object) -> object:
 
 def _words(text: object) -> object:
     """`STOP, Stop all` as STOP and STOPALL."""
-    return tuple(map(keyword, text.split(","))) if isinstance(text, str) else text
+    return tuple(filter(None, map(keyword, text.split(",")))) if isinstance(text, str) else text
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]

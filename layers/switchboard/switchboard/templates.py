@@ -1,6 +1,6 @@
 """What we know of WhatsApp templates, so that a message that cannot fit its template is refused at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from switchboard.errors import Fault, InvalidRequest
@@ -23,9 +23,9 @@ class Templates:
         `at` is where each message is in the request.
         """
         faults = [
-            Fault(f"{place}message.content.template.parameters", reason)
+            Fault(f"{place}{name}", reason)
             for message, place in zip(messages, at, strict=True)
-            if (reason := self._fault(message))
+            for name, reason in self._faults(message)
         ]
         if faults:
             raise InvalidRequest(*faults)
@@ -34,16 +34,29 @@ class Templates:
         """A template's status changed."""
         self.store.change_status(provider, account_id, news.name, news.language, news.status, news.reason)
 
-    def _fault(self, message: Message) -> str | None:
-        if message.channel is not Channel.WHATSAPP or not isinstance(message.content, Template):
-            return None
-        name = message.content.name.rpartition(":")[2]
-        language = (message.whatsapp.locale or DEFAULT_LANGUAGE).replace("-", "_")
-        given = len(message.content.parameters)
+    def _faults(self, message: Message) -> Iterator[tuple[str, str]]:
+        """What does not fit in the template that is sent, or that would be in its place."""
+        if message.channel is not Channel.WHATSAPP:
+            return
+        content, fallback = message.content, message.whatsapp.template_fallback
+        if isinstance(content, Template):
+            reason = self._fault(message, content.name, content.parameters, message.whatsapp.locale)
+            if reason:
+                yield "message.content.template.parameters", reason
+        if fallback:
+            locale = fallback.locale or message.whatsapp.locale
+            reason = self._fault(message, fallback.name, fallback.parameters, locale)
+            if reason:
+                yield "message.whatsapp.template_fallback.parameters", reason
+
+    def _fault(
+        self, message: Message, name: str, parameters: Sequence[str], locale: str | None
+    ) -> str | None:
+        name = name.rpartition(":")[2]
+        language = (locale or DEFAULT_LANGUAGE).replace("-", "_")
+        given = len(parameters)
         for route in self.senders.routes(message.channel, message.sender).found:
             known = self.store.get(route.provider, route.account_id, name, language)
             if known and known.variables is not None and known.variables != given:
-                return (
-                    f"must be {known.variables}, as template {name} ({language}) has so many; {given} given"
-                )
+                return f"must be {known.variables}: so many has {name} in {language}; {given} were given"
         return None

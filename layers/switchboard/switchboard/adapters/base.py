@@ -4,6 +4,7 @@ Adapters are pure: no AWS client, no clock, no logger. The base class does the s
 meaning of a lost connection or a 503 is decided in one place.
 """
 
+import hashlib
 import math
 import time
 from abc import ABC, abstractmethod
@@ -224,7 +225,7 @@ class Adapter(ABC):
         reply = self.exchange(request(account), account, client)
         if account.token and self.wants_login(reply):
             # Refused, so nothing was done: once more with a new token.
-            _tokens.pop((self.name, account.account_id), None)
+            _tokens.pop(_token_key(account), None)
             account = self.authorised(account, client)
             reply = self.exchange(request(account), account, client)
         return reply
@@ -232,7 +233,7 @@ class Adapter(ABC):
     def authorised(self, account: Account, client: httpx.Client) -> Account:
         """The account with an access token, if its provider wants one. Raises like `send`, but never
         Unanswered: nothing was sent yet."""
-        key = (self.name, account.account_id)
+        key = _token_key(account)
         value, until = _tokens.get(key, ("", 0.0))
         if time.monotonic() >= until:
             request = self.login(account)
@@ -264,9 +265,17 @@ class Adapter(ABC):
 
 
 _tokens: dict[tuple[str, str], tuple[str, float]] = {}
-"""Access tokens by provider and account, with the monotonic time until which they are used."""
+"""Access tokens by account and its settings, with the monotonic time until which they are used."""
+LONGEST_PAUSE = 900
+"""Seconds. Some put a moment where the seconds should be."""
 _TOKEN_SHARE = 0.9
 """Of a token's life, so that it does not end on its way."""
+
+
+def _token_key(account: Account) -> tuple[str, str]:
+    """Other credentials have another token."""
+    settings = repr(sorted(account.settings.items()))
+    return account.key, hashlib.sha256(settings.encode()).hexdigest()
 
 
 def forget_tokens() -> None:
@@ -293,4 +302,4 @@ def retry_after(reply: httpx.Response) -> float | None:
         seconds = float(reply.headers["retry-after"])
     except (KeyError, ValueError):
         return None
-    return seconds if 0 <= seconds < math.inf else None
+    return min(seconds, LONGEST_PAUSE) if 0 <= seconds < math.inf else None

@@ -26,7 +26,7 @@ class _Wire(BaseModel):
 
 
 class _Rate(_Wire):
-    per_second: Annotated[float, Field(gt=0, le=10_000)]
+    per_second: Annotated[float, Field(ge=0.001, le=10_000)]
     unit: Literal["messages", "segments"] = "messages"
 
 

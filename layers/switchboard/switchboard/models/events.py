@@ -19,6 +19,8 @@ class Hook:
 
     body: bytes
     method: str = "POST"
+    origin: str = ""
+    """https://host, as it was called."""
     target: str = ""
     """Path and query as they were sent: with the account's `callback_url` before it, the address called."""
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from switchboard.store.items import (
     StatusRecord,
     StepLink,
 )
-from switchboard.store.pace import PaceStore
+from switchboard.store.pace import PaceStore, Taken
 from switchboard.store.receipts import ReceiptStore
 from switchboard.store.table import Claim, Store
 from switchboard.store.templates import TemplateItem, TemplateStore
@@ -51,6 +51,7 @@ __all__ = [
     "StatusRecord",
     "StepLink",
     "Store",
+    "Taken",
     "TemplateItem",
     "TemplateStore",
 ]

@@ -58,6 +58,8 @@ class Route(Frozen):
 
     provider: str
     account_id: str
+    channel: str = ""
+    """SMS and MMS go out by one number, and may have a route each."""
     order: int = 0
     send_as: str | None = None
     rate: Rate | None = None
@@ -74,6 +76,8 @@ class SenderItem(Frozen):
     """The application that it is linked to."""
     last_application_id: str | None = None
     """The application that last sent from it."""
+    stands_for: str | None = None
+    """The sender in whose place this number is told to a provider (AccountSender.send_as)."""
     routes: tuple[Route, ...] = Field(default=())
     """In the order in which they are tried."""
 
@@ -84,8 +88,13 @@ def _sender(item: Item) -> SenderItem:
     return SenderItem(
         application_id=values.get("application_id"),
         last_application_id=values.get("last_application_id"),
+        stands_for=values.get("stands_for"),
         routes=tuple(sorted(routes, key=lambda route: (route.order, route.key))),
     )
+
+
+def _route_name(sender: AccountSender, account: ProviderAccount) -> str:
+    return f"{_ROUTE}{account.key}:{sender.channel}"
 
 
 class AccountStore(Table):
@@ -93,8 +102,22 @@ class AccountStore(Table):
 
     def put_account(self, account: ProviderAccount) -> None:
         self._put(
-            keys.account(account.provider, account.account_id), dump({"account": account.model_dump_json()})
+            keys.account(account.provider, account.account_id),
+            dump({"account": account.model_dump_json(), "updated_at": account.updated_at}),
         )
+
+    def replace_account(self, account: ProviderAccount, updated_at: str) -> bool:
+        """False if it is not there any more, or was put anew since `updated_at`."""
+        try:
+            self._update(
+                keys.account(account.provider, account.account_id),
+                "SET account = :account, updated_at = :now",
+                "updated_at = :then",
+                {":account": account.model_dump_json(), ":now": account.updated_at, ":then": updated_at},
+            )
+        except Lost:
+            return False
+        return True
 
     def account(self, provider: str, account_id: str) -> ProviderAccount | None:
         found = self._get(keys.account(provider, account_id), consistent=True)
@@ -114,23 +137,31 @@ class AccountStore(Table):
         found = self._get(keys.sender(channel, identifier), consistent=consistent)
         return _sender(found) if found else None
 
-    def put_route(self, sender: AccountSender, account: ProviderAccount) -> None:
-        """Note that a sender can go out by an account."""
+    def put_route(self, known_as: str, sender: AccountSender, account: ProviderAccount) -> None:
+        """Note that a sender can go out by an account. `known_as` is the channel that it is known under."""
         route = Route(
             provider=account.provider,
             account_id=account.account_id,
+            channel=sender.channel,
             order=sender.order,
             send_as=sender.send_as,
             rate=sender.rate,
         )
-        self._set(sender.channel, sender.id, f"{_ROUTE}{account.key}", route.model_dump_json())
+        self._set(known_as, sender.id, _route_name(sender, account), route.model_dump_json())
+        if sender.send_as:
+            self._set(known_as, sender.send_as, "stands_for", sender.id)
 
-    def remove_route(self, channel: str, identifier: str, account: ProviderAccount) -> None:
+    def remove_route(self, known_as: str, sender: AccountSender, account: ProviderAccount) -> None:
+        self._remove(known_as, sender.id, _route_name(sender, account))
+        if sender.send_as:
+            self._remove(known_as, sender.send_as, "stands_for")
+
+    def _remove(self, channel: str, identifier: str, name: str) -> None:
         self._client.update_item(
             TableName=self._table,
             Key=dump(keys.sender(channel, identifier)),
-            UpdateExpression="REMOVE #route",
-            ExpressionAttributeNames={"#route": f"{_ROUTE}{account.key}"},
+            UpdateExpression="REMOVE #name",
+            ExpressionAttributeNames={"#name": name},
         )
 
     def note_use(self, channel: str, identifier: str, application_id: str) -> None:
