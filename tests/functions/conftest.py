@@ -1,8 +1,19 @@
+from itertools import cycle
+
 import pytest
 
+from switchboard import applications
 from tests.functions.flows import Flow
 from tests.support import payloads
 from tests.support.cloud import Cloud
+
+KEY_PAIRS = cycle([applications.key_pair() for _ in range(4)])
+
+
+@pytest.fixture(autouse=True)
+def _used_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one takes a fifth of a second. The applications of a test have different ones all the same."""
+    monkeypatch.setattr(applications, "key_pair", lambda: next(KEY_PAIRS))
 
 
 @pytest.fixture
