@@ -334,6 +334,28 @@ def test_only_the_part_that_was_refused_for_now_is_sent_again(flow: Flow) -> Non
     assert [body[0] for body in bodies(flow)] == ["x", "y", "y"]
 
 
+def test_parts_that_are_out_are_not_sent_by_the_next_account(flow: Flow) -> None:
+    for order, name in enumerate(("first", "second")):
+        account(flow, name, {"channel": "sms", "id": SMS_NUMBER, "order": order}, provider="aws")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        if (body["ConfigurationSetName"], body["Context"]["part"]) == ("first", "2"):
+            return httpx.Response(400, json={"__type": "AccessDeniedException"})
+        return accepts_all(request)
+
+    flow.world.provider = answer
+    uuid = flow.send(payloads.text("sms", LONG))
+    flow.drain()
+    sent = [json.loads(request.content) for request in flow.world.sent]
+    assert [(body["ConfigurationSetName"], body["Context"]["part"]) for body in sent] == [
+        ("first", "1"),
+        ("first", "2"),
+        ("second", "2"),
+    ]
+    assert flow.statuses(uuid) == ["submitted"]
+
+
 # --- rates ---------------------------------------------------------------------------------------
 
 

@@ -49,7 +49,7 @@ class Circuits:
         key = _key(message, route)
         self._failures[key] += 1
         if self._failures[key] >= FAILURES:
-            del self._failures[key]
+            self._failures.pop(key, None)  # ten records are worked on side by side
             self._remember(key, clock.milliseconds(clock.now() + FAILING))
 
     def answered(self, message: Message, route: Route) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from switchboard import clock
 from switchboard.errors import Rejected
 from switchboard.keywords import OPT_IN, OPT_OUT, keyword
-from switchboard.models.messages import Channel, Custom, Message, Template, Text
+from switchboard.models.messages import Channel, Message, Template, Text
 from switchboard.senders import same
 from switchboard.store import Contact, ContactStore, InboundItem
 
@@ -70,7 +70,7 @@ class Contacts:
         contact = self.store.contact(same(message.channel), message.recipient, message.sender)
         if contact and contact.opted_out_at and not message.confirms_opt_out:
             raise Rejected(1240)
-        if message.channel not in KEPT or not registered or is_template(message):
+        if message.channel not in KEPT or not registered or message.is_template:
             return message
         end = window_end(message.channel, contact) if contact else None
         if end and clock.now() < end:
@@ -124,10 +124,3 @@ class Contacts:
 
 def _wire(moment: datetime | None) -> str | None:
     return clock.wire(moment) if moment else None
-
-
-def is_template(message: Message) -> bool:
-    content = message.content
-    if isinstance(content, Custom):
-        return content.custom.get("type") == "template"
-    return isinstance(content, Template)

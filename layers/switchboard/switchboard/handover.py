@@ -6,7 +6,7 @@ from time import sleep
 
 import httpx
 
-from switchboard import clock, pace
+from switchboard import clock, media, pace
 from switchboard.adapters import Account, Adapter, adapter
 from switchboard.circuits import Circuits
 from switchboard.contacts import Contacts
@@ -20,7 +20,6 @@ from switchboard.store import MessageItem, PartRecord, Rate, Route, Slot, Status
 
 PATIENCE = 1.0
 """Seconds that a message is waited for here; the queue counts in whole ones."""
-MEDIA_CODES = (1380, 1381, 1382)
 REST = 1.0
 """Seconds of a sender's rest when its provider says "too fast" and no more."""
 
@@ -66,9 +65,10 @@ class Handover:
         routes = self.senders.routes(item.message.channel, item.message.sender)
         message = self.contacts.admitted(item.message, registered=routes.registered)
         refusal = ConfigurationError(1120, "no account of this sender carries the channel")
+        out = set(item.parts)  # whichever account they went out by
         for number, route in enumerate(self._in_order(message, routes)):
             try:
-                handed = self._by(route, item, message)
+                handed = self._by(route, item, message, out)
             except ConfigurationError as error:
                 if number == 0:
                     refusal = error
@@ -79,7 +79,7 @@ class Handover:
                 if route.rate and (isinstance(error, Throttled) or error.retry_after):
                     self.pace.hold(message, route, error.retry_after or REST)
                 # Media that cannot be had is no fault of the provider.
-                if not isinstance(error, Throttled) and error.code not in MEDIA_CODES:
+                if not isinstance(error, Throttled) and error.code not in media.CODES:
                     self.circuits.failed(message, route)
                 raise
             self.circuits.answered(message, route)
@@ -93,7 +93,7 @@ class Handover:
             found.sort(key=lambda route: self.circuits.is_open(message, route))
         return iter(found)
 
-    def _by(self, route: Route, item: MessageItem, message: Message) -> Handed:
+    def _by(self, route: Route, item: MessageItem, message: Message, out: set[int]) -> Handed:
         provider = self.adapter(route.provider)
         account = self.accounts.account(route.provider, route.account_id)
         if route.rate:
@@ -103,21 +103,21 @@ class Handover:
         if item.link and clock.now() >= item.link.deadline:
             raise Unreachable(1331, "time is over")  # staging can take long; the next step may be out
         try:
-            provider_id = self._send(item, provider, staged, account)
+            provider_id = self._send(item.uuid, provider, staged, account, out)
         except ConfigurationError as error:
             # Its credentials may have been changed since we read them.
             fresh = self.accounts.account(route.provider, route.account_id, fresh=True)
             if error.code != 1370 or fresh == account:
                 raise
-            provider_id = self._send(item, provider, staged, fresh)
+            provider_id = self._send(item.uuid, provider, staged, fresh, out)
         return Handed(route, provider, sent, provider_id)
 
-    def _send(self, item: MessageItem, provider: Adapter, message: Message, account: Account) -> str:
-        """Everything of a message that is not out yet. Returns the provider's id of the first part."""
+    def _send(self, uuid: str, provider: Adapter, message: Message, account: Account, out: set[int]) -> str:
+        """Everything of a message that is not `out` yet. Returns the provider's id of the first part."""
         provider_id = ""
         for part in parts(message, provider):
-            if part.part and part.part.number in item.parts:
-                continue  # it went out before
+            if part.part and part.part.number in out:
+                continue
             try:
                 part_id = provider.send(part, account, self.client)
             except Unanswered as error:
@@ -125,7 +125,8 @@ class Handover:
                 raise
             if part.part:
                 record = PartRecord(status=Status.SUBMITTED, record=StatusRecord(at=clock.now(), by=""))
-                self.store.advance_part(item.uuid, part.part.number, record)
+                self.store.advance_part(uuid, part.part.number, record)
+                out.add(part.part.number)
             provider_id = provider_id or part_id
         return provider_id
 

@@ -12,7 +12,6 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from switchboard.adapters import adapter
-from switchboard.contacts import is_template
 from switchboard.models.events import Usage
 from switchboard.models.messages import Channel, Frozen, Message, Status, Text
 from switchboard.money import Money
@@ -115,7 +114,7 @@ def _category(item: MessageItem) -> str:
         return said
     message = item.message
     # A template may have gone out in the place of what names one for that case.
-    may_be_template = is_template(message) or message.whatsapp.template_fallback
+    may_be_template = message.is_template or message.whatsapp.template_fallback
     return SERVICE if message.channel is Channel.WHATSAPP and not may_be_template else ""
 
 

@@ -130,11 +130,11 @@ class Receiving:
 
         What a message makes of its contact is noted last, so that a repeat notes it if we die before.
         """
-        named = [self.senders.named(message.channel, message.recipient) for message in messages]
+        owners = [self.senders.owner(message.channel, message.recipient) for message in messages]
         items = [
             InboundItem(
                 message_uuid=str(uuid5(NAMESPACE_URL, f"{account.provider}:{message.provider_id}")),
-                application_id=self.senders.application(message.channel, sender),
+                application_id=application_id,
                 channel=message.channel,
                 sender=message.sender,
                 recipient=sender,
@@ -144,7 +144,7 @@ class Receiving:
                 account_id=account.account_id,
                 by=uuid4().hex,
             )
-            for message, sender in zip(messages, named, strict=True)
+            for message, (sender, application_id) in zip(messages, owners, strict=True)
         ]
         for start in range(0, len(items), BATCH):
             part = items[start : start + BATCH]

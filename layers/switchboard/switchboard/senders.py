@@ -53,7 +53,7 @@ class Senders:
         key = channel, sender
         found, until = self._routes.get(key, (None, 0.0))
         if found is None or monotonic() >= until:
-            item = self._accounts.sender(same(channel), sender) or SenderItem()
+            item = self._item(channel, sender)
             default = Route(provider=DEFAULT_PROVIDERS[channel], account_id="default")
             found = Routes(_of(channel, item.routes) or (default,), registered=bool(item.routes))
             if len(self._routes) >= _REMEMBERED:
@@ -61,18 +61,23 @@ class Senders:
             self._routes[key] = found, monotonic() + _ROUTE_SECONDS
         return found
 
-    def named(self, channel: Channel, number: str) -> str:
-        """The sender that a provider's number is: itself, or the one that it stands for."""
-        item = self._accounts.sender(same(channel), number)
-        return item.stands_for if item and item.stands_for and not item.routes else number
+    def owner(self, channel: Channel, number: str) -> tuple[str, str | None]:
+        """The sender that a provider's number is (itself, or the one that it stands for), and the application
+        that gets what is written to it; None for the account's own webhook."""
+        item = self._item(channel, number)
+        if item.stands_for and not item.routes:
+            number, item = item.stands_for, self._item(channel, item.stands_for)
+        return number, self._application(item)
 
     def application(self, channel: Channel, sender: str) -> str | None:
-        """The application that gets what is written to a sender; None for the account's own webhook.
+        return self._application(self._item(channel, sender))
 
-        Nobody's: the newest application that wants inbound messages, unless the account has a webhook
-        for them.
-        """
-        item = self._accounts.sender(same(channel), sender) or SenderItem()
+    def _item(self, channel: Channel, sender: str) -> SenderItem:
+        return self._accounts.sender(same(channel), sender) or SenderItem()
+
+    def _application(self, item: SenderItem) -> str | None:
+        """A sender's that is nobody's: the newest application that wants inbound messages, unless the account
+        has a webhook for them."""
         for owner in (item.application_id, item.last_application_id):
             if owner and self._store.application(owner):
                 return owner

@@ -185,3 +185,10 @@ class Message(Frozen):
     """The one message that still goes to a person who has just opted out."""
     part: Part | None = None
     """Set on what an adapter is handed when the text was split: `content` is this part's text."""
+
+    @property
+    def is_template(self) -> bool:
+        """A template, be it in the provider's own form."""
+        if isinstance(self.content, Custom):
+            return self.content.custom.get("type") == "template"
+        return isinstance(self.content, Template)
