@@ -13,7 +13,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from switchboard.adapters import adapter
 from switchboard.models.events import Usage
-from switchboard.models.messages import Channel, Frozen, Message, Status, Text
+from switchboard.models.frozen import Frozen
+from switchboard.models.messages import Channel, Message, Status, Text
 from switchboard.money import Money
 from switchboard.segments import segments, split
 from switchboard.settings import DEFAULT_PROVIDERS

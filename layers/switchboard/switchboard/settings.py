@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, HttpUrl, PositiveInt
 
 from switchboard.keywords import OPT_IN, OPT_OUT, keyword
-from switchboard.models.messages import Channel, Frozen
+from switchboard.models.frozen import Frozen
+from switchboard.models.messages import Channel
 
 DAY = 86_400
 

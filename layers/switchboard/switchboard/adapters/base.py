@@ -79,6 +79,18 @@ class Verification:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Known:
+    """A message that the provider knows: one that we sent, or one from a person."""
+
+    channel: Channel
+    provider_id: str
+    sender: str
+    """Ours, as in Message."""
+    recipient: str
+    """The person."""
+
+
 class Adapter(ABC):
     """One provider. Subclasses hold tables first, then the mapping."""
 
@@ -138,6 +150,30 @@ class Adapter(ABC):
         """The body that answers a provider's check of our callback URL, which can be a GET or an unsigned
         POST; None if it is not one, or does not know our secret."""
         return None
+
+    # --- messages that are out already -------------------------------------------------------------
+
+    def read(self, message: Known, account: Account, *, typing: bool) -> httpx.Request | None:
+        """The request that tells a person that we read their message, and with `typing` that we are about to
+        answer. None where the channel has no such thing."""
+        return None
+
+    def revoke(self, message: Known, account: Account) -> httpx.Request | None:
+        """The request that takes a message of ours back. None where the channel has no such thing."""
+        return None
+
+    def tell(
+        self, request: Callable[[Account], httpx.Request | None], account: Account, client: httpx.Client
+    ) -> bool:
+        """Make one of these requests. False if there is none; raises like `send`."""
+        account = self.authorised(account, client)
+        made = request(account)
+        if made is None:
+            return False
+        reply = self.asked(lambda _: made, account, client)
+        if not reply.is_success:
+            raise self.refused(reply)
+        return True
 
     # --- media -----------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from switchboard.models.faults import Faults
-from switchboard.models.messages import Frozen
+from switchboard.models.frozen import Frozen
 
 
 class Webhook(Frozen):

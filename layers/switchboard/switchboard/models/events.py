@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from switchboard.models.frozen import Frozen
 from switchboard.models.messages import Channel, InboundContent, Part, Status
 
 
@@ -86,6 +87,22 @@ class Watermark:
     """The newest of them by name, where the provider gives it."""
 
 
+class Product(Frozen):
+    """What somebody asks about: a product of a catalogue."""
+
+    catalog_id: str
+    retailer_id: str
+
+
+class Quoted(Frozen):
+    """Another message that one refers to."""
+
+    provider_id: str
+    sender: str | None = None
+    """Whose it was, where the provider says so."""
+    product: Product | None = None
+
+
 @dataclass(frozen=True)
 class Inbound:
     """A message from a person to one of our senders (`recipient`).
@@ -100,6 +117,10 @@ class Inbound:
     at: datetime
     content: InboundContent
     raw: Mapping[str, Any]
+    profile: str | None = None
+    """The name that the person goes by there."""
+    quotes: Quoted | None = None
+    """What the message answers, quotes or reacts to."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from switchboard.models.accounts import sender_id
 from switchboard.models.faults import Faults
-from switchboard.models.messages import Channel, Frozen
+from switchboard.models.frozen import Frozen
+from switchboard.models.messages import Channel
 
 BASE = "/beta/chatapp-accounts"
 CHANNELS = (Channel.MESSENGER, Channel.VIBER, Channel.WHATSAPP)

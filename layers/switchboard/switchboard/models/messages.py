@@ -3,11 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
+from switchboard.models.frozen import Frozen
+from switchboard.models.rich import RichCard, Suggestion
 
 
 class Channel(StrEnum):
@@ -80,14 +79,53 @@ class Audio(_Media):
 
 class Video(_Media):
     type: Literal["video"]
+    thumbnail_url: str | None = None
 
 
 class File(_Media):
     type: Literal["file"]
+    name: str | None = None
+    """Under which it is shown, in place of its address's."""
 
 
 class Vcard(_Media):
     type: Literal["vcard"]
+
+
+Media = Image | Audio | Video | File | Vcard
+
+
+class Sticker(Frozen):
+    """By its address, or by the id that the provider gave it."""
+
+    type: Literal["sticker"]
+    url: str | None = None
+    id: str | None = None
+
+
+class Reaction(Frozen):
+    """To the message that `reply_to` names."""
+
+    type: Literal["reaction"]
+    emoji: str
+    """Empty takes it back."""
+
+
+class Several(Frozen):
+    """Media of several kinds in one message."""
+
+    type: Literal["content"]
+    items: tuple[Annotated[Media, Field(discriminator="type")], ...]
+
+
+class Card(Frozen):
+    type: Literal["card"]
+    card: RichCard
+
+
+class Carousel(Frozen):
+    type: Literal["carousel"]
+    cards: tuple[RichCard, ...]
 
 
 class Template(Frozen):
@@ -116,6 +154,46 @@ class Location(Frozen):
     url: str | None = None
 
 
+class Reply(Frozen):
+    """Inbound only: what somebody chose from a list or of several buttons."""
+
+    type: Literal["reply"]
+    id: str
+    title: str
+    description: str | None = None
+
+
+class Button(Frozen):
+    """Inbound only: a template's button that somebody tapped."""
+
+    type: Literal["button"]
+    payload: str
+    text: str
+
+
+class OrderedProduct(Frozen):
+    retailer_id: str
+    quantity: str
+    price: str
+    currency: str
+
+
+class Order(Frozen):
+    """Inbound only: what somebody put together from a catalogue."""
+
+    type: Literal["order"]
+    catalog_id: str
+    products: tuple[OrderedProduct, ...]
+    text: str | None = None
+
+
+class ContactCards(Frozen):
+    """Inbound only: people's cards, as the provider gives them."""
+
+    type: Literal["contacts"]
+    cards: tuple[dict[str, Any], ...]
+
+
 class Unsupported(Frozen):
     """Inbound only: something that has no form in our API."""
 
@@ -123,12 +201,47 @@ class Unsupported(Frozen):
 
 
 Content = Annotated[
-    Text | Image | Audio | Video | File | Vcard | Location | Template | Custom, Field(discriminator="type")
+    Text
+    | Image
+    | Audio
+    | Video
+    | File
+    | Vcard
+    | Several
+    | Location
+    | Sticker
+    | Reaction
+    | Card
+    | Carousel
+    | Template
+    | Custom,
+    Field(discriminator="type"),
 ]
 InboundContent = Annotated[
-    Text | Image | Audio | Video | File | Vcard | Location | Unsupported, Field(discriminator="type")
+    Text
+    | Image
+    | Audio
+    | Video
+    | File
+    | Vcard
+    | Location
+    | Sticker
+    | Reaction
+    | Reply
+    | Button
+    | Order
+    | ContactCards
+    | Unsupported,
+    Field(discriminator="type"),
 ]
-Media = Image | Audio | Video | File | Vcard
+InboundMedia = Media | Sticker
+
+
+class ViberAction(Frozen):
+    """A button below the message."""
+
+    url: str
+    text: str
 
 
 class ViberOptions(Frozen):
@@ -136,6 +249,11 @@ class ViberOptions(Frozen):
     ttl: int | None = None
     """Seconds."""
     type: str | None = None
+    action: ViberAction | None = None
+    duration: int | None = None
+    """Of a video, in seconds."""
+    file_size: int | None = None
+    """Of a video, in MB."""
 
 
 class MessengerOptions(Frozen):
@@ -155,6 +273,41 @@ class WhatsAppOptions(Frozen):
     """BCP 47, `en-GB`."""
     template_fallback: TemplateFallback | None = None
     """What goes out instead of anything else while the person's window is closed."""
+
+
+class SmsOptions(Frozen):
+    encoding: Literal["auto", "text", "unicode"] = "auto"
+    content_id: str | None = None
+    """With `entity_id`: what some countries' registers call the text and its sender (India: DLT)."""
+    entity_id: str | None = None
+    pool_id: str | None = None
+    """A pool of the provider's to send from, in place of the sender."""
+
+
+RcsCategory = Literal["acknowledgement", "authentication", "promotion", "service-request", "transaction"]
+
+
+class RcsOptions(Frozen):
+    category: RcsCategory | None = None
+    orientation: Literal["vertical", "horizontal"] | None = None
+    image_alignment: Literal["left", "right"] | None = None
+    """Of a horizontal card."""
+    card_width: Literal["small", "medium"] | None = None
+    """Of a carousel's cards."""
+
+
+Version = Literal["v0.1", "v1"]
+
+
+class CallbackChoice(Frozen):
+    """Where a message's statuses are told, and in which form."""
+
+    url: str | None = None
+    """In place of the application's status URL."""
+    version: Version | None = None
+    """In place of the application's."""
+    default: Version = "v0.1"
+    """Where neither says: as the message was sent."""
 
 
 class Part(Frozen):
@@ -177,8 +330,15 @@ class Message(Frozen):
     viber: ViberOptions = ViberOptions()
     messenger: MessengerOptions = MessengerOptions()
     whatsapp: WhatsAppOptions = WhatsAppOptions()
+    sms: SmsOptions = SmsOptions()
+    rcs: RcsOptions = RcsOptions()
+    suggestions: tuple[Suggestion, ...] = ()
+    reply_to: str | None = None
+    """The message_uuid of the message that this one quotes or reacts to. An adapter is handed the provider's
+    id of it instead."""
+    callback: CallbackChoice = CallbackChoice()
     lifetime: int | None = None
-    """Seconds after which delivery is of no use any more (a dispatch step's time)."""
+    """Seconds after which delivery is of no use any more: a dispatch step's time, or the caller's own word."""
     priority: Literal["normal", "high"] = "normal"
     """What is `high` overtakes what is not, in the queue and at a sender's rate."""
     confirms_opt_out: bool = False

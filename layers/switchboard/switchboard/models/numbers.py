@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from switchboard.models.faults import Faults
-from switchboard.models.messages import Frozen
+from switchboard.models.frozen import Frozen
 
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 NUMBER = re.compile(r"[1-9][0-9]{2,14}")

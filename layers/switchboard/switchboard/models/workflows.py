@@ -3,7 +3,8 @@
 from typing import Literal
 from uuid import UUID, uuid5
 
-from switchboard.models.messages import Frozen, Message, Status
+from switchboard.models.frozen import Frozen
+from switchboard.models.messages import Message, Status
 
 
 class Step(Frozen):

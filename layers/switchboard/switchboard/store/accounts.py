@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import Field, PositiveFloat
 
 from switchboard import clock
-from switchboard.models.messages import Channel, Frozen
+from switchboard.models.frozen import Frozen
+from switchboard.models.messages import Channel
 from switchboard.store import keys
 from switchboard.store.calls import Lost, Table
 from switchboard.store.items import Item, dump, load

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from switchboard import clock
-from switchboard.models.messages import Frozen
+from switchboard.models.frozen import Frozen
 from switchboard.store import keys
 from switchboard.store.calls import DAY, Lost, Table
 from switchboard.store.items import Item, load

@@ -10,7 +10,8 @@ from pydantic import Field, TypeAdapter
 
 from switchboard import clock
 from switchboard.models.events import Failure, Usage
-from switchboard.models.messages import Frozen, InboundContent, Message, Status
+from switchboard.models.frozen import Frozen
+from switchboard.models.messages import InboundContent, Message, Status
 from switchboard.models.workflows import Step
 
 Item = dict[str, Any]

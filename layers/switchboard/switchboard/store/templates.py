@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from switchboard.models.messages import Frozen
+from switchboard.models.frozen import Frozen
 from switchboard.store import keys
 from switchboard.store.calls import Lost, Table
 from switchboard.store.items import dump, load
