@@ -55,6 +55,7 @@ def deploy(settings: Settings, credentials: Credentials, carriers: str) -> Deplo
         "StatusUrl": settings.status_url or f"{settings.url}{MAILBOX}",
         "InboundUrl": settings.inbound_url,
         "LogLevel": settings.log_level,
+        "PublishEvents": str(settings.publish_events).lower(),
     }
     source, archives = template.packaged(settings.project, BUCKET)
     # This module's neighbour decides too what is deployed.
@@ -77,6 +78,7 @@ def deploy(settings: Settings, credentials: Credentials, carriers: str) -> Deplo
         client("secretsmanager", config=config),
         {
             resources["AccountSecret"]: {"api_key": settings.api_key, "api_secret": settings.api_secret},
+            resources["SignatureSecret"]: {"secret": settings.signature_secret},
             **provider_accounts(settings.url, credentials, carriers),
         },
     )

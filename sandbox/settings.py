@@ -19,6 +19,7 @@ class Settings:
     port: int = 8080
     api_key: str = "localkey"
     api_secret: str = "localsecret"
+    signature_secret: str = "local-signature-secret-for-webhooks"
     folder: Path = PROJECT / ".local" / "8080"
     """Where everything is kept that outlives a run."""
     log_level: str = "WARNING"
@@ -30,6 +31,10 @@ class Settings:
     """Names beside the loopback ones under which the API may be called."""
     enforce_iam: bool = False
     """Whether the functions are held to their roles, as on AWS."""
+    publish_events: bool = False
+    """Whether what webhooks tell goes out on the bus too."""
+    tls_port: int | None = None
+    """Where the API is served over TLS too."""
     project: Path = PROJECT
     """The folder with template.yaml."""
 
@@ -44,22 +49,30 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     def value(name: str, default: str) -> str:
         return environment.get(name, "").strip() or default
 
-    port = value("PORT", "8080")
-    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-        raise BadSettings(f"PORT is {port!r}, which is no port number")
+    def port_number(name: str, default: str) -> str:
+        number = value(name, default)
+        if number and (not re.fullmatch(r"[0-9]{1,5}", number) or not 0 < int(number) < 65536):
+            raise BadSettings(f"{name} is {number!r}, which is no port number")
+        return number
+
+    port = port_number("PORT", "8080")
+    tls_port = port_number("SWITCHBOARD_TLS_PORT", "")
     level = value("LOG_LEVEL", "WARNING").upper()
     if level not in LEVELS:
         raise BadSettings(f"LOG_LEVEL is {level!r}; it can be {', '.join(LEVELS)}")
     return Settings(
         port=int(port),
         api_key=value("SWITCHBOARD_API_KEY", "localkey"),
-        api_secret=value("SWITCHBOARD_API_SECRET", "localsecret"),
+        api_secret=value("SWITCHBOARD_API_SECRET", Settings.api_secret),
+        signature_secret=value("SWITCHBOARD_SIGNATURE_SECRET", Settings.signature_secret),
         # By port, so that two stacks on two ports do not meet.
         folder=PROJECT / value("SWITCHBOARD_STATE", f".local/{int(port)}"),
         log_level=level,
         status_url=value("SWITCHBOARD_STATUS_URL", ""),
         inbound_url=value("SWITCHBOARD_INBOUND_URL", ""),
         enforce_iam=value("SWITCHBOARD_ENFORCE_IAM", "") == "1",
+        publish_events=value("SWITCHBOARD_PUBLISH_EVENTS", "") == "1",
+        tls_port=int(tls_port) if tls_port else None,
         hosts=frozenset(
             name.strip().lower() for name in value("SWITCHBOARD_HOSTS", "").split(",") if name.strip()
         ),

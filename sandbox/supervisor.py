@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from sandbox import state as states
+from sandbox import tls
 from sandbox.deployment import Deployed, DeploymentFailed, deploy
 from sandbox.emulator import Emulator
 from sandbox.front import Front
@@ -44,8 +45,14 @@ def run(settings: Settings, when_ready: Ready | None = None) -> int:
         with (
             states.opened(settings.folder) as state,
             contextlib.closing(states.listen(settings.port)) as bound,
+            contextlib.ExitStack() as more,
         ):
-            return asyncio.run(_Stack(settings, state, bound).run(when_ready))
+            tls_bound = None
+            if settings.tls_port:
+                tls_bound = more.enter_context(
+                    contextlib.closing(states.listen(settings.tls_port, "SWITCHBOARD_TLS_PORT"))
+                )
+            return asyncio.run(_Stack(settings, state, bound, tls_bound).run(when_ready))
     except* (FolderInUse, PortInUse, DeploymentFailed, CarriersFailed) as group:
         print(f"The local stack cannot run: {_only(group)}", file=sys.stderr)
     except* FunctionError as group:
@@ -54,12 +61,18 @@ def run(settings: Settings, when_ready: Ready | None = None) -> int:
 
 
 class _Stack:
-    def __init__(self, settings: Settings, state: State, bound: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, state: State, bound: socket.socket, tls_bound: socket.socket | None
+    ) -> None:
         self._settings = settings
         self._state = state
         self._mailbox = Mailbox()
         self._front = Front(self._mailbox)
-        self._server = Server(Guard(self._front, settings.port, settings.hosts), bound)
+        hosts = settings.hosts | tls.NAMES if tls_bound else settings.hosts
+        self._server = Server(Guard(self._front, settings.port, hosts), bound)
+        self._tls = None
+        if tls_bound:
+            self._tls = tls.TlsFront(tls_bound, settings.port, tls.context(state.tls, settings.hosts))
         self._emulator = Emulator(state, settings.log_level, settings.enforce_iam)
         self._carriers: asyncio.subprocess.Process | None = None
         self._deployed = False
@@ -79,6 +92,8 @@ class _Stack:
 
     async def _work(self, when_ready: Ready | None) -> None:
         await self._server.begin()
+        if self._tls:
+            self._tls.begin()
         deployed, carriers = await self._start()
         self._front.open(functools.partial(self._emulator.call_api, deployed.api), carriers)
         self._emulator.open_queues()
@@ -142,10 +157,14 @@ class _Stack:
     def _greet(self, deployed: Deployed) -> None:
         settings = self._settings
         default = settings.api_secret == Settings.api_secret
+        signs = settings.signature_secret == Settings.signature_secret
         print(f"Switchboard is ready at {settings.url}")
         print(f"  key     {settings.api_key}")
         print(f"  secret  {settings.api_secret if default else 'as in SWITCHBOARD_API_SECRET'}")
+        print(f"  signs   with {settings.signature_secret if signs else 'SWITCHBOARD_SIGNATURE_SECRET'}")
         print(f"  state   {settings.folder} ({'deployed anew' if deployed.changed else 'as it was'})")
+        if settings.tls_port:
+            print(f"  TLS     https://127.0.0.1:{settings.tls_port}, trust {self._state.tls / 'ca.pem'}")
         print("  stop    Ctrl-C", flush=True)
 
     def _signalled(self) -> asyncio.Task[bool]:
@@ -162,6 +181,8 @@ class _Stack:
 
     async def _stop(self) -> None:
         """The outer parts first, so that each finds those it depends on still there."""
+        if self._tls:
+            await self._tls.stop()
         await self._server.stop()
         await self._front.close()
         await self._emulator.drain(GRACE)

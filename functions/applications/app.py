@@ -1,13 +1,16 @@
-"""/v2/applications, and the account's own webhooks at POST /account/settings."""
+"""/v2/applications, and the account itself: its webhooks at POST /account/settings, balance and secrets."""
 
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from switchboard import api, problems
+from switchboard import api, negotiation, problems
+from switchboard.errors import InvalidRequest, UnknownKey
+from switchboard.models import account_secrets as secret_wire
 from switchboard.models import applications as wire
 from switchboard.services import Services
 from switchboard.settings import Settings
@@ -15,7 +18,20 @@ from switchboard.settings import Settings
 logger = Logger()
 services = Services(Settings.from_environment())
 app = APIGatewayHttpResolver()
-problems.install(app, problems.applications)
+
+
+def _refusal(error: InvalidRequest) -> tuple[HTTPStatus, problems.Body]:
+    is_secret = app.current_event.path.startswith("/accounts/")
+    return problems.secrets(error) if is_secret else problems.applications(error)
+
+
+problems.install(app, _refusal)
+negotiation.install(app, but="/account/")
+
+
+@app.get("/v2/applications/ping")
+def ping() -> Response[str]:
+    return api.pong()
 
 
 @app.post("/v2/applications")
@@ -56,12 +72,12 @@ def delete(application_id: str) -> Response[str]:
 
 
 @app.post("/account/settings")
+@problems.numbers
 def account_settings() -> Response[str]:
-    """Form fields as in Vonage's account API: moCallBackUrl (inbound) and drCallBackUrl (status)."""
-    _account()
-    form = dict(parse_qsl(api.raw_body(app).decode(errors="replace"), keep_blank_values=True))
+    """Parameters as in Vonage's account API: moCallBackUrl (inbound) and drCallBackUrl (status)."""
+    given = {name.lower(): value for name, value in _given().items()}  # one client writes Callback
     webhooks = services.applications.set_account_webhooks(
-        form.get("moCallBackUrl"), form.get("drCallBackUrl")
+        given.get("mocallbackurl"), given.get("drcallbackurl")
     )
     return api.answer(
         200,
@@ -70,6 +86,100 @@ def account_settings() -> Response[str]:
             "dr-callback-url": webhooks.status_url.address if webhooks.status_url else "",
         },
     )
+
+
+@app.get("/account/get-balance")
+@problems.numbers
+def balance() -> Response[str]:
+    """The old CLI's `setup` asks for it to try a key. Nobody pays us, so there is nothing in it."""
+    _given()
+    return api.answer(200, {"value": 0.0, "autoReload": False})
+
+
+# --- secrets -------------------------------------------------------------------------------------
+
+
+@app.get("/accounts/<api_key>/secrets")
+def secrets(api_key: str) -> Response[str]:
+    key = _ours(api_key)
+    return api.answer(200, secret_wire.answer_list(key, services.api_secrets.all()))
+
+
+@app.post("/accounts/<api_key>/secrets")
+@app.post("/accounts/<api_key>/secrets/")
+def create_secret(api_key: str) -> Response[str]:
+    key = _ours(api_key)
+    secret = secret_wire.api_secret(api.json_body(app))
+    return api.answer(201, secret_wire.answer(key, services.api_secrets.add(secret)))
+
+
+@app.get("/accounts/<api_key>/secrets/<secret_id>")
+def secret(api_key: str, secret_id: str) -> Response[str]:
+    key = _ours(api_key)
+    return api.answer(200, secret_wire.answer(key, services.api_secrets.get(unquote(secret_id))))
+
+
+@app.delete("/accounts/<api_key>/secrets/<secret_id>")
+def revoke_secret(api_key: str, secret_id: str) -> Response[str]:
+    _ours(api_key)
+    services.api_secrets.revoke(unquote(secret_id))
+    return Response(status_code=204)
+
+
+@app.get("/accounts/<api_key>/signature-secrets")
+def signature_secrets(api_key: str) -> Response[str]:
+    key = _ours(api_key)
+    return api.answer(200, secret_wire.signature_list(key, services.signature_secrets.all()))
+
+
+@app.post("/accounts/<api_key>/signature-secrets")
+@app.post("/accounts/<api_key>/signature-secrets/")
+def create_signature_secret(api_key: str) -> Response[str]:
+    """Without a body, or with an empty one, the secret is made here."""
+    key = _ours(api_key)
+    given = secret_wire.signature_secret(api.json_body(app) if api.raw_body(app).strip() else {})
+    made, value = services.signature_secrets.add(given)
+    return api.answer(201, secret_wire.signature_answer(key, made, value))
+
+
+@app.get("/accounts/<api_key>/signature-secrets/<secret_id>")
+def signature_secret(api_key: str, secret_id: str) -> Response[str]:
+    key = _ours(api_key)
+    found = services.signature_secrets.get(unquote(secret_id))
+    return api.answer(200, secret_wire.signature_answer(key, found))
+
+
+@app.post("/accounts/<api_key>/signature-secrets/<secret_id>/promote")
+def promote_signature_secret(api_key: str, secret_id: str) -> Response[str]:
+    key = _ours(api_key)
+    promoted = services.signature_secrets.promote(unquote(secret_id))
+    return api.answer(200, secret_wire.signature_answer(key, promoted))
+
+
+@app.delete("/accounts/<api_key>/signature-secrets/<secret_id>")
+def revoke_signature_secret(api_key: str, secret_id: str) -> Response[str]:
+    _ours(api_key)
+    services.signature_secrets.revoke(unquote(secret_id))
+    return Response(status_code=204)
+
+
+def _ours(api_key: str) -> str:
+    """The key in the address, if it is the account's. UnknownKey if not."""
+    _account()
+    key = unquote(api_key)
+    if key != services.callers.api_key():
+        raise UnknownKey(key)
+    return key
+
+
+# -------------------------------------------------------------------------------------------------
+
+
+def _given() -> dict[str, str]:
+    """The parameters of a call by the account."""
+    given = api.parameters(app)
+    services.callers.by_key(app.current_event.headers, given)
+    return given
 
 
 def _account() -> None:

@@ -22,6 +22,8 @@ class Hook:
     headers: dict[str, str]
     """By names in lower case."""
     at: float
+    raw: bytes
+    """The body as it came."""
 
 
 class Mailbox:
@@ -104,7 +106,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 _, number, kind = self.path.split("/")
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                hook = Hook(kind, json.loads(body), headers, time.time())
+                hook = Hook(kind, json.loads(body), headers, time.time(), body)
                 self.send_response(200 if receiver._mailboxes[int(number)].take(hook) else 503)
                 self.send_header("content-length", "0")
                 self.end_headers()

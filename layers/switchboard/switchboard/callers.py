@@ -3,11 +3,11 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from switchboard import clock, tokens
+from switchboard.account_secrets import ApiSecrets
 from switchboard.errors import BadKey, BadToken, MissingCredentials
 from switchboard.store import Store
 
@@ -25,8 +25,7 @@ class Caller:
 @dataclass(frozen=True)
 class Callers:
     store: Store
-    account_secret: Callable[[], Mapping[str, Any]]
-    """{"api_key", "api_secret"}; a callable, so that it is fetched only when somebody uses it."""
+    secrets: ApiSecrets
 
     def identify(self, headers: Mapping[str, str]) -> Caller:
         """By token or by key. MissingCredentials, BadToken or BadKey when that fails."""
@@ -45,7 +44,7 @@ class Callers:
         return self._account(value)
 
     def api_key(self) -> str:
-        return str(self.account_secret()["api_key"])
+        return self.secrets.api_key()
 
     def by_key(self, headers: Mapping[str, str], given: Mapping[str, str]) -> Caller:
         """By key and secret among a request's own parameters, as the oldest calls have them, or else as in
@@ -77,9 +76,6 @@ class Callers:
         return self._key(key, secret)
 
     def _key(self, key: bytes, secret: bytes) -> Caller:
-        ours = self.account_secret()
-        right_key = hmac.compare_digest(key, str(ours["api_key"]).encode())
-        right_secret = hmac.compare_digest(secret, str(ours["api_secret"]).encode())
-        if not (right_key and right_secret):
+        if not (hmac.compare_digest(key, self.api_key().encode()) and self.secrets.accepts(secret)):
             raise BadKey
         return Caller(None)

@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from switchboard.adapters import Account
@@ -12,24 +14,43 @@ from switchboard.errors import ConfigurationError, Unavailable
 _SECONDS = 300
 
 
+@dataclass(frozen=True)
+class Version:
+    """A secret's value, and which one it is."""
+
+    id: str
+    made_at: datetime
+    value: dict[str, Any]
+
+
 class Secrets:
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._cache: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._cache: dict[str, tuple[float, Version]] = {}
 
     def read(self, name: str, *, fresh: bool = False) -> dict[str, Any]:
         """A secret that is a JSON object; `fresh` is past the cache. ConfigurationError 1370 when there is
         none of that name."""
+        return self.version(name, fresh=fresh).value
+
+    def version(self, name: str, *, fresh: bool = False) -> Version:
+        """As `read`, and which version of it that was."""
         cached = self._cache.get(name)
         if not fresh and cached and cached[0] > time.monotonic():
             return cached[1]
         try:
-            text = self._client.get_secret_value(SecretId=name)["SecretString"]
+            answer = self._client.get_secret_value(SecretId=name)
         except self._client.exceptions.ResourceNotFoundException:
             raise ConfigurationError(1370, "no such account") from None
-        value: dict[str, Any] = json.loads(text)
-        self._cache[name] = (time.monotonic() + _SECONDS, value)
-        return value
+        version = Version(answer["VersionId"], answer["CreatedDate"], json.loads(answer["SecretString"]))
+        self._cache[name] = (time.monotonic() + _SECONDS, version)
+        return version
+
+    def changed_at(self, name: str) -> datetime:
+        """When a secret's value was last changed, without reading it."""
+        answer = self._client.describe_secret(SecretId=name)
+        changed: datetime = answer.get("LastChangedDate") or answer["CreatedDate"]
+        return changed
 
     def write(self, name: str, value: Mapping[str, Any]) -> None:
         """Others see it when their caches lapse, after five minutes at most."""

@@ -6,6 +6,8 @@
     its steps' contents       DISPATCH#{uuid}                   STEPS
     application               APPLICATIONS                      {application_id}
     account settings          ACCOUNT                           SETTINGS
+    its API secrets, hashed   ACCOUNT                           SECRETS
+    its signature secrets     ACCOUNT                           SIGNATURES    (their names only)
     sender                    SENDER#{channel}#{sender}         SENDER
     its line, by an account   PACE#{provider}/{account_id}#{channel}#{sender}     PACE
     its circuit there         CIRCUIT#{provider}/{account_id}#{channel}#{sender}  CIRCUIT
@@ -51,6 +53,14 @@ def application(application_id: str) -> Key:
 
 def account_settings() -> Key:
     return _key("ACCOUNT", "SETTINGS")
+
+
+def api_secrets() -> Key:
+    return _key("ACCOUNT", "SECRETS")
+
+
+def signature_secrets() -> Key:
+    return _key("ACCOUNT", "SIGNATURES")
 
 
 def sender(channel: str, identifier: str) -> Key:
