@@ -26,10 +26,12 @@ def apply(runtime: Runtime, patch: Patch = setattr) -> None:
     own_workers(runtime, patch)
     error_answers(patch)
     no_endless_logs(patch)
+    no_past_events(patch)
     asynchronous_invocations(patch)
     dynamic_timeouts(patch)
     stopping(patch)
     token_permissions(patch)
+    batch_permissions(patch)
     repeated_starts(patch)
 
 
@@ -109,6 +111,14 @@ def no_endless_logs(patch: Patch = setattr) -> None:
     output goes to the terminal instead.
     """
     patch(lambda_svc, "_emit_lambda_logs", lambda *args, **kwargs: None)
+
+
+def no_past_events(patch: Patch = setattr) -> None:
+    """EventBridge forgets an event once its targets have it.
+
+    Here each was kept in memory for as long as the emulator ran, and read by nobody.
+    """
+    patch(eventbridge, "_events_log_list", list)
 
 
 def asynchronous_invocations(patch: Patch = setattr) -> None:
@@ -228,6 +238,20 @@ def token_permissions(patch: Patch = setattr) -> None:
         return str(stock(service, method, path, headers, body, *more))
 
     patch(iam_actions, "extract_resource_arn", resource)
+
+
+def batch_permissions(patch: Patch = setattr) -> None:
+    """SQS's batch calls need the permission of the single ones, and have none of their own.
+
+    Here (only with roles enforced) SendMessageBatch needed sqs:SendMessageBatch.
+    """
+    stock = iam_actions.extract_iam_action
+
+    def action(service: str, *request: Any) -> str | None:
+        name: str | None = stock(service, *request)
+        return name.removesuffix("Batch") if name and service == "sqs" else name
+
+    patch(iam_actions, "extract_iam_action", action)
 
 
 def repeated_starts(patch: Patch = setattr) -> None:

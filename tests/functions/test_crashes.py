@@ -18,6 +18,7 @@ from botocore.client import BaseClient
 from switchboard import delivering, notifying
 from tests.functions.flows import Flow
 from tests.functions.test_callbacks import FROM_PERSON, later, messenger
+from tests.functions.test_intake import FLAT, WORKFLOW, event, put
 from tests.support import payloads
 
 When = Literal["before", "after"]
@@ -307,20 +308,26 @@ def test_send(flow: Flow, reaper: Reaper) -> None:
     assert len(answers) < 4  # it died in nearly all of them
 
 
+def _reported(flow: Flow) -> tuple[str, list[dict[str, Any]]]:
+    """A dispatch that is done, and the record that asks for its report."""
+    uuid = flow.dispatch(payloads.step("sms"))
+    links = {"workflow": {"dispatch_uuid": uuid, "href": f"/workflows/{uuid}"}}
+    flow.until(lambda: flow.heard(_links=links))
+    flow.drain()
+    flow.receipt(flow.heard(_links=links)[0]["message_uuid"])
+    while True:  # the state machine asks for the report; whatever else is there goes out
+        records = flow.cloud.received("WebhooksQueue")
+        report = [record for record in records if "report" in record["body"]]
+        if report:
+            return uuid, report
+        flow.cloud.call("notify", {"Records": records})
+
+
 def test_report(flow: Flow, reaper: Reaper) -> None:
     Subject = tuple[str, list[dict[str, Any]]]
 
     def prepare() -> Subject:
-        uuid = flow.dispatch(payloads.step("sms"))
-        links = {"workflow": {"dispatch_uuid": uuid, "href": f"/workflows/{uuid}"}}
-        flow.until(lambda: flow.heard(_links=links))
-        flow.receipt(flow.heard(_links=links)[0]["message_uuid"])
-        while True:  # the state machine asks for the report; whatever else is there goes out
-            records = flow.cloud.received("WebhooksQueue")
-            report = [record for record in records if "report" in record["body"]]
-            if report:
-                return uuid, report
-            flow.cloud.call("notify", {"Records": records})
+        return _reported(flow)
 
     def move(subject: Subject) -> None:
         flow.cloud.call("notify", {"Records": subject[1]})
@@ -331,5 +338,130 @@ def test_report(flow: Flow, reaper: Reaper) -> None:
         assert reports
         assert all(report == reports[0] for report in reports)  # tried again, it is the same one
         assert reports[0]["status"] == "completed"
+
+    assert every_death(reaper, prepare, move, after) >= 6
+
+
+# --- by the bus and by the Ingest queue ----------------------------------------------------------
+
+
+def ingest(flow: Flow) -> None:
+    [record] = flow.cloud.received("IngestQueue")
+    flow.cloud.call("ingest", {"Records": [record]})
+
+
+ORDERS = {"v0.1": payloads.text("sms"), "v1": FLAT, "dispatch": WORKFLOW}
+
+
+@pytest.mark.parametrize("body", ORDERS.values(), ids=ORDERS)
+def test_ingest(flow: Flow, reaper: Reaper, body: dict[str, Any]) -> None:
+    """What the queue took is sent, once: it hands the record out again."""
+    given: list[int] = []
+
+    def prepare() -> str:
+        given.append(len(flow.world.sent))
+        return put(flow.cloud, json.dumps(body | {"application_id": flow.app["id"]}))
+
+    def after(uuid: str) -> None:
+        links = {"workflow": {"dispatch_uuid": uuid, "href": f"/workflows/{uuid}"}}
+        wanted = {"_links": links} if "workflow" in body else {"message_uuid": uuid}
+        flow.drain()
+        flow.until(lambda: flow.heard(**wanted))
+        flow.drain()
+        assert [heard["status"] for heard in flow.heard(**wanted)] == ["submitted"]
+        assert len(flow.world.sent) == given[-1] + 1
+        assert flow.cloud.waiting("IngestQueue") == 0
+
+    assert every_death(reaper, prepare, lambda _: ingest(flow), after) >= 6
+
+
+def test_ingest_of_what_is_refused(flow: Flow, reaper: Reaper) -> None:
+    """It is told and kept, both at least once, wherever it died."""
+    flow.cloud.listen()
+
+    def prepare() -> str:
+        return put(flow.cloud, json.dumps(payloads.text("sms") | {"to": {"type": "sms"}}))
+
+    def after(uuid: str) -> None:
+        flow.drain()
+        told = [event["detail"]["id"] for event in flow.cloud.events()]
+        kept = [record["messageAttributes"]["id"]["stringValue"] for record in flow.cloud.taken("IngestDlq")]
+        assert set(told) == set(kept) == {uuid}
+        assert len(told) + len(kept) <= 4
+
+    assert every_death(reaper, prepare, lambda _: ingest(flow), after) >= 4
+
+
+@pytest.mark.parametrize("function", ["send", "dispatch"])
+def test_refused_event(flow: Flow, reaper: Reaper, function: str) -> None:
+    flow.cloud.listen()
+
+    def prepare() -> dict[str, Any]:
+        return event("Send Message" if function == "send" else "Start Dispatch", {})
+
+    def move(given: dict[str, Any]) -> None:
+        flow.cloud.call(function, given)
+
+    def after(given: dict[str, Any]) -> None:
+        if not flow.cloud.waiting("EventsDlq"):
+            move(given)  # Lambda tries again what raised
+        assert {each["detail"]["id"] for each in flow.cloud.events()} == {given["id"]}
+        assert {json.loads(each["body"])["id"] for each in flow.cloud.taken("EventsDlq")} == {given["id"]}
+
+    assert every_death(reaper, prepare, move, after) == 4
+
+
+# --- events out ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def heard(flow: Flow) -> Flow:
+    """A flow whose events go out."""
+    flow.cloud.listen()
+    flow.cloud.publish()
+    return flow
+
+
+def published(flow: Flow) -> set[str]:
+    return {resource for event in flow.cloud.events() for resource in event["resources"]}
+
+
+def test_receipt_with_events_out(heard: Flow, reaper: Reaper) -> None:
+    """One event on either way, though each may be delivered again."""
+
+    def prepare() -> str:
+        uuid = heard.send(payloads.text("sms"))
+        heard.drain()
+        heard.cloud.events()
+        return uuid
+
+    def move(uuid: str) -> None:
+        heard.receipt(uuid)
+        heard.cloud.call("notify", {"Records": heard.cloud.received("WebhooksQueue")})
+
+    def after(uuid: str) -> None:
+        heard.receipt(uuid)
+        heard.drain()
+        assert set(heard.statuses(uuid)) == {"submitted", "delivered"}
+        assert f"event/{uuid}:delivered" in published(heard)
+
+    assert every_death(reaper, prepare, move, after) >= 10
+
+
+def test_report_with_events_out(heard: Flow, reaper: Reaper) -> None:
+    def prepare() -> tuple[str, list[dict[str, Any]]]:
+        return _reported(heard)
+
+    def move(subject: tuple[str, list[dict[str, Any]]]) -> None:
+        heard.cloud.call("notify", {"Records": subject[1]})
+
+    def after(subject: tuple[str, list[dict[str, Any]]]) -> None:
+        heard.drain()
+        reports = heard.heard(dispatch_uuid=subject[0])
+        events = [each for each in heard.cloud.events() if each["detail-type"] == "Dispatch Report"]
+        assert reports
+        assert events
+        assert all(report == reports[0] for report in reports)
+        assert all(each["detail"] == reports[0] for each in events)
 
     assert every_death(reaper, prepare, move, after) >= 6

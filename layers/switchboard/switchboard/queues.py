@@ -1,9 +1,11 @@
-"""The two queues, and what lies in them.
+"""The queues, and what lies in them.
 
 Outbound: {"message_uuid"} for a message, {"dispatch_uuid", "step", "wait", "task_token"} for a step (put
 there by the state machine). Webhooks: {"kind": "status", "message_uuid", "status", "by", "sent"},
-{"kind": "inbound", "message_uuid", "by"}, {"kind": "report", "dispatch_uuid"} (by the state machine).
-Ids only: contents and numbers stay in the table.
+{"kind": "inbound", "message_uuid", "by"}, {"kind": "report", "dispatch_uuid"} (by the state machine), each
+with the way `via` which it goes. Ids only: contents and numbers stay in the table.
+
+The Ingest queue alone is filled from outside, with whole requests (intake.py).
 """
 
 import json
@@ -39,7 +41,15 @@ class StepTask(_Body):
     task_token: str
 
 
-class StatusNews(_Body):
+Way = Literal["webhook", "bus"]
+"""How news reaches a client."""
+
+
+class _News(_Body):
+    via: Way = "webhook"
+
+
+class StatusNews(_News):
     """`status` has been reached, and with it perhaps those below it, under the name `by`."""
 
     kind: Literal["status"] = "status"
@@ -50,15 +60,17 @@ class StatusNews(_Body):
     """Those of them that the client has already."""
 
 
-class InboundNews(_Body):
+class InboundNews(_News):
     kind: Literal["inbound"] = "inbound"
     message_uuid: str
     by: str
 
 
-class ReportNews(_Body):
+class ReportNews(_News):
     kind: Literal["report"] = "report"
     dispatch_uuid: str
+    by: str = ""
+    """The closing that this tells of. Empty in the state machine's own entry: that is named by its record."""
 
 
 Task = StepTask | MessageTask
@@ -129,12 +141,39 @@ class Queue:
                 return
         raise RuntimeError(f"SQS refused {len(waiting)} of {len(bodies)} entries")
 
+    def keep(self, text: str, **attributes: str) -> None:
+        """A text as it is, with something about it in the message's attributes."""
+        self._client.send_message(
+            QueueUrl=self._url,
+            MessageBody=text,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )
+
     def postpone(self, record: Record, seconds: int) -> None:
         """Let a received record be seen again after `seconds`, LONGEST_DELAY at most, instead of the queue's
         own time."""
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
         )
+
+
+class NewsQueue(Queue):
+    """The Webhooks queue. Where news goes two ways, each has an entry of its own, so that neither waits."""
+
+    def __init__(self, client: Any, url: str, ways: Sequence[Way] = ("webhook",)) -> None:
+        super().__init__(client, url)
+        self.ways = ways
+
+    @property
+    def batch(self) -> int:
+        """How much news goes into one call."""
+        return BATCH // len(self.ways)
+
+    def announce(self, *news: News) -> None:
+        """All or an error."""
+        self.put(*(each.model_copy(update={"via": way}) for each in news for way in self.ways))
 
 
 def _text(body: _Body) -> str:

@@ -11,7 +11,7 @@ from switchboard.conversations import Conversations
 from switchboard.errors import BadSignature, NotFound
 from switchboard.models.events import Hook, Inbound, Receipt, TemplateNews, Watermark
 from switchboard.models.messages import Message
-from switchboard.queues import BATCH, InboundNews, Queue
+from switchboard.queues import InboundNews, NewsQueue
 from switchboard.secrets import Accounts
 from switchboard.senders import Senders
 from switchboard.sending import Sending
@@ -27,7 +27,7 @@ SNS_PROVIDER = "aws"
 @dataclass(frozen=True)
 class Receiving:
     store: Store
-    webhooks: Queue
+    webhooks: NewsQueue
     transitions: Transitions
     conversations: Conversations
     receipts: ReceiptStore
@@ -72,6 +72,14 @@ class Receiving:
                 self.templates.news(provider, account_id, event)
         self._inbound(account, adapter, [event for event in events if isinstance(event, Inbound)])
         return adapter.thanks
+
+    def _quoted(self, provider: str, message: Inbound) -> str | None:
+        """The message that this one quotes: the person's own, or one of ours."""
+        if message.quotes is None:
+            return None
+        if message.quotes.sender == message.sender:
+            return _inbound_uuid(provider, message.quotes.provider_id)
+        return self.receipts.message_uuid(provider, message.quotes.provider_id)
 
     def _provider(self, name: str) -> Adapter:
         if name not in REGISTRY:
@@ -133,7 +141,7 @@ class Receiving:
         owners = [self.senders.owner(message.channel, message.recipient) for message in messages]
         items = [
             InboundItem(
-                message_uuid=str(uuid5(NAMESPACE_URL, f"{account.provider}:{message.provider_id}")),
+                message_uuid=_inbound_uuid(account.provider, message.provider_id),
                 application_id=application_id,
                 channel=message.channel,
                 sender=message.sender,
@@ -143,18 +151,30 @@ class Receiving:
                 provider=account.provider,
                 account_id=account.account_id,
                 by=uuid4().hex,
+                provider_id=message.provider_id,
+                profile=message.profile,
+                quotes=message.quotes,
+                quotes_uuid=self._quoted(account.provider, message),
             )
             for message, (sender, application_id) in zip(messages, owners, strict=True)
         ]
-        for start in range(0, len(items), BATCH):
-            part = items[start : start + BATCH]
-            self.webhooks.put(*(InboundNews(message_uuid=item.message_uuid, by=item.by) for item in part))
+        batch = self.webhooks.batch
+        for start in range(0, len(items), batch):
+            part = items[start : start + batch]
+            self.webhooks.announce(
+                *(InboundNews(message_uuid=item.message_uuid, by=item.by) for item in part)
+            )
             for item in part:
                 self.store.add_inbound(item)
         for item in items:
             confirmation = self.contacts.wrote(item)
             if confirmation and not _confirms_itself(adapter, account, confirmation):
                 self.sending.accept(confirmation, item.application_id)
+
+
+def _inbound_uuid(provider: str, provider_id: str) -> str:
+    """A repeat is the same message."""
+    return str(uuid5(NAMESPACE_URL, f"{provider}:{provider_id}"))
 
 
 def _confirms_itself(adapter: Adapter, account: Account, confirmation: Message) -> bool:

@@ -10,11 +10,11 @@ from switchboard.queues import Later, Queue, Record
 _pool = ThreadPoolExecutor(max_workers=10)
 
 
-def work(event: dict[str, Any], queue: Queue, handle: Callable[[Record], None]) -> dict[str, Any]:
+def work(event: dict[str, Any], queue: Queue | None, handle: Callable[[Record], None]) -> dict[str, Any]:
     """The partial batch response: failed records stay in the queue, the others are done.
 
-    Later says when its record is seen again. Anything unforeseen leaves the record to the queue's own
-    timeout, and in the end to the dead-letter queue.
+    Later says when its record is seen again, which needs `queue`. Anything unforeseen leaves the record to
+    the queue's own timeout, and in the end to the dead-letter queue.
     """
     records = [Record.of(record) for record in event["Records"]]
     done = _pool.map(lambda record: _handle(record, queue, handle), records)
@@ -27,11 +27,12 @@ def work(event: dict[str, Any], queue: Queue, handle: Callable[[Record], None]) 
     }
 
 
-def _handle(record: Record, queue: Queue, handle: Callable[[Record], None]) -> bool:
+def _handle(record: Record, queue: Queue | None, handle: Callable[[Record], None]) -> bool:
     try:
         try:
             handle(record)
         except Later as later:
+            assert queue
             queue.postpone(record, later.seconds)
             return False
     except Exception as error:  # one bad record must not take the other nine with it

@@ -10,6 +10,8 @@ more than the status itself:
 
 Die before 2 and the entry is void: the receipt's own repeat starts over. Die after 2 and the entry is
 already in the queue. A receipt that comes twice loses at 2, and its entry is void.
+
+Where events go out on the bus too, 1 puts a second entry of the same name in the same call.
 """
 
 from collections.abc import Sequence
@@ -21,7 +23,7 @@ from switchboard import failures
 from switchboard.models.events import Failure, Usage
 from switchboard.models.messages import Part, Status
 from switchboard.money import Money
-from switchboard.queues import BATCH, Queue, StatusNews
+from switchboard.queues import NewsQueue, StatusNews
 from switchboard.store import MessageItem, PartRecord, StatusRecord, Store
 from switchboard.workflows import Workflows
 
@@ -45,7 +47,7 @@ class Change:
 @dataclass(frozen=True)
 class Transitions:
     store: Store
-    webhooks: Queue
+    webhooks: NewsQueue
     workflows: Workflows
     money: Money
 
@@ -53,9 +55,10 @@ class Transitions:
         """Apply changes in order. One that does not lead forward changes nothing."""
         whole = [change for change in map(self._whole, changes) if change]
         # Some at a time, so that no entry waits long for its write.
-        for start in range(0, len(whole), BATCH):
-            named = [(change, uuid4().hex) for change in whole[start : start + BATCH]]
-            self.webhooks.put(
+        batch = self.webhooks.batch
+        for start in range(0, len(whole), batch):
+            named = [(change, uuid4().hex) for change in whole[start : start + batch]]
+            self.webhooks.announce(
                 *(
                     StatusNews(message_uuid=change.message_uuid, status=change.status, by=name)
                     for change, name in named
