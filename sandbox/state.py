@@ -29,6 +29,7 @@ class State:
     emulator/   what the emulator saves when it stops
     objects/    its S3 objects
     code/       unpacked functions and layers, by hash
+    tls/        the certificate, if there is one
     kept.json   ports and credentials
     tmp/        wiped at every start and stop
     """
@@ -39,6 +40,7 @@ class State:
         self.objects = folder / "objects"
         self.code = folder / "code"
         self.temporary = folder / "tmp"
+        self.tls = folder / "tls"
         self._kept = folder / "kept.json"
 
     def credentials(self) -> Credentials:
@@ -111,8 +113,8 @@ def opened(folder: Path) -> Iterator[State]:
             shutil.rmtree(state.temporary, ignore_errors=True)
 
 
-def listen(port: int) -> socket.socket:
-    """A loopback socket on this port; 0 for any. Raises PortInUse."""
+def listen(port: int, variable: str = "PORT") -> socket.socket:
+    """A loopback socket on this port; 0 for any. Raises PortInUse, which names the variable that sets it."""
     # Named TCP, as asyncio switches off the delay of small packets only for sockets that say so.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # Without it a restart would have to wait until the last run's connections are forgotten.
@@ -122,6 +124,6 @@ def listen(port: int) -> socket.socket:
         bound.listen(2048)
     except OSError:
         bound.close()
-        raise PortInUse(f"port {port} is in use; choose another with PORT=") from None
+        raise PortInUse(f"port {port} is in use; choose another with {variable}=") from None
     bound.setblocking(False)
     return bound

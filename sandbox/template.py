@@ -114,7 +114,8 @@ def native_routes(api: str, properties: dict[str, Any]) -> dict[str, Any]:
                     "PayloadFormatVersion": integration["payloadFormatVersion"],
                 },
             }
-            key = f"{'ANY' if method == 'x-amazon-apigateway-any-method' else method.upper()} {path}"
+            method = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+            key = "$default" if operation.get("isDefaultRoute") else f"{method} {path}"
             resources[f"{api}Route{_digest(key)}"] = {
                 "Type": "AWS::ApiGatewayV2::Route",
                 "Properties": {

@@ -33,6 +33,8 @@ def test_the_functions_are_these() -> None:
         "applications",
         "accounts",
         "media",
+        "ingest",
+        "mark",
     }
     assert names == {path.name for path in (ROOT / "functions").iterdir()}
 
@@ -54,7 +56,7 @@ def test_no_wildcards_in_permissions(statement: dict[str, Any]) -> None:
     assert statement["Resource"] != "*"
 
 
-@pytest.mark.parametrize("name", ["OutboundQueue", "WebhooksQueue"])
+@pytest.mark.parametrize("name", ["OutboundQueue", "WebhooksQueue", "IngestQueue"])
 def test_queues_have_a_dead_letter_queue_and_time_enough(name: str) -> None:
     properties = RESOURCES[name]["Properties"]
     assert properties["RedrivePolicy"]["deadLetterTargetArn"]

@@ -3,8 +3,9 @@
 External accounts and numbers are the same senders in the shapes of Vonage's own management calls.
 """
 
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -27,7 +28,7 @@ services = Services(Settings.from_environment())
 app = APIGatewayHttpResolver()
 
 
-def _refusal(error: InvalidRequest) -> problems.Body:
+def _refusal(error: InvalidRequest) -> tuple[HTTPStatus, problems.Body]:
     """External accounts are refused as messages are."""
     is_external = app.current_event.path.startswith(external_wire.BASE)
     return problems.messages(error) if is_external else problems.accounts(error)
@@ -242,10 +243,15 @@ def numbers() -> Response[str]:
     return api.answer(200, number_wire.answer_list(*services.numbers.list(number_wire.query(_given()))))
 
 
+@app.get("/ni/basic/json")
+@problems.numbers
+def insight() -> Response[str]:
+    return api.answer(200, number_wire.insight(_given()))
+
+
 def _given() -> dict[str, str]:
-    """The parameters of a call by the account: of its query, and of its form."""
-    form = dict(parse_qsl(api.raw_body(app).decode(errors="replace"), keep_blank_values=True))
-    given = {**(app.current_event.query_string_parameters or {}), **form}
+    """The parameters of a call by the account."""
+    given = api.parameters(app)
     services.callers.by_key(app.current_event.headers, given)
     return given
 

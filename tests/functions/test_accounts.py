@@ -173,6 +173,19 @@ def test_verification(flow: Flow, meta_says: dict[str, Any] | int, state: str, w
     assert again == {"state": "pending"}
 
 
+def test_credentials_that_no_header_can_hold(flow: Flow) -> None:
+    """They can be put, as each provider has its own; asking about them or sending by them tells."""
+    call(flow, "PUT", SHOP, account(credentials=CREDENTIALS | {"access_token": "clé"}))
+    status, said = call(flow, "POST", f"{SHOP}/verify", {})
+    assert (status, said["state"]) == (200, "failed")
+    assert "1370" in said["reason"]
+    assert "clé" not in json.dumps(said)
+    body = payloads.text("whatsapp") | {"from": {"type": "whatsapp", "number": NUMBER}}
+    uuid = flow.send(body)
+    flow.until(lambda: flow.statuses(uuid))
+    assert flow.statuses(uuid) == ["rejected"]
+
+
 def test_only_senders_of_the_account_are_verified(flow: Flow) -> None:
     call(flow, "PUT", SHOP, account())
     assert call(flow, "POST", f"{SHOP}/verify", {"sender": "447700900999"})[0] == 400

@@ -1,13 +1,14 @@
 """/v2/applications, as the clients use it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from switchboard.applications import key_pair
 from tests.support import payloads
-from tests.support.cloud import Cloud
+from tests.support.cloud import API_KEY, API_SECRET, Cloud
 
 WEBHOOKS = {
     "messages": {
@@ -118,3 +119,24 @@ def test_only_with_key_and_secret(cloud: Cloud) -> None:
     made = payloads.application(cloud)
     for headers in ({}, payloads.basic(secret="x"), made["bearer"]):
         assert cloud.http("applications", "GET", "/v2/applications", headers=headers)[0] == 401
+
+
+NAMES = {"nexmo": ("moCallBackUrl", "drCallBackUrl"), "vonage": ("moCallbackUrl", "drCallbackUrl")}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=list(NAMES))
+@pytest.mark.parametrize("in_query", [True, False], ids=["query", "form"])
+def test_account_webhooks_as_clients_name_them(cloud: Cloud, names: tuple[str, str], in_query: bool) -> None:
+    wanted = dict(zip(names, ("https://client.example/in", "https://client.example/st"), strict=True))
+    given = wanted | {"api_key": API_KEY, "api_secret": API_SECRET}
+    body, query = ("", given) if in_query else (urlencode(given), None)
+    answer = {"mo-callback-url": "https://client.example/in", "dr-callback-url": "https://client.example/st"}
+    assert cloud.http("applications", "POST", "/account/settings", body, {}, query) == (200, answer)
+
+
+def test_balance_proves_a_key(cloud: Cloud) -> None:
+    for secret, status in ((API_SECRET, 200), ("x", 401)):
+        given = {"api_key": API_KEY, "api_secret": secret}
+        answer = cloud.http("applications", "GET", "/account/get-balance", None, {}, given)
+        refused = {"error-code": "401", "error-code-label": "authentication failed"}
+        assert answer == (status, refused if status == 401 else {"value": 0.0, "autoReload": False})

@@ -141,6 +141,7 @@ REFUSED: dict[str, tuple[str, str, Any, list[str]]] = {
         ["name", "access_token", "applications", "external_id"],
     ),
     "the default account": ("POST", f"{BASE}/messenger", NEW | {"external_id": "default"}, ["external_id"]),
+    "a token for no header": ("POST", f"{BASE}/messenger", NEW | {"access_token": "clé"}, ["access_token"]),
     "another id": (
         "PATCH",
         PAGE,

@@ -124,6 +124,89 @@ def test_what_a_provider_wants_to_know_of_media_is_read_from_it(flow: Flow) -> N
     assert 200 <= sent["duration"] <= 300
 
 
+def rcs(kind: str, node: Any) -> dict[str, Any]:
+    agent = {"type": "rcs", "id": "rcs-7b1f00c2d4e94a6f8a3c5d7e9f0a1b2c"}
+    content = {"type": kind, kind: node}
+    return {"from": agent, "to": {"type": "rcs", "number": "447700900100"}, "message": {"content": content}}
+
+
+def card(number: int, **more: Any) -> dict[str, Any]:
+    url = f"https://media.example/{number}.gif"
+    return {"title": f"Card {number}", "text": "x", "media_url": url, **more}
+
+
+THUMBNAIL = {"thumbnail_url": "https://media.example/small.gif"}
+SEVERAL: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "list of one": (
+        payloads.text("mms")
+        | {
+            "message": {
+                "content": {
+                    "type": "content",
+                    "content": [{"type": "image", "url": "https://media.example/a.gif"}],
+                }
+            }
+        },
+        [".gif"],
+    ),
+    "card": (rcs("card", card(1)), [".gif"]),
+    "card with a thumbnail": (rcs("card", card(1, **THUMBNAIL)), [".gif", "-1.gif"]),
+    "carousel": (
+        rcs("carousel", {"cards": [card(1), card(2, **THUMBNAIL)]}),
+        [".gif", "-1.gif", "-2.gif"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "ends"), SEVERAL.values(), ids=list(SEVERAL))
+def test_all_media_of_a_message_is_put_into_the_bucket(
+    flow: Flow, body: dict[str, Any], ends: list[str]
+) -> None:
+    flow.world.provider = serving(file(GIF))
+    uuid = flow.send(body)
+    flow.drain()
+    assert flow.statuses(uuid) == ["submitted"]
+    keys = [f"outbound/{uuid}{end}" for end in ends]
+    for key in keys:
+        stored = flow.cloud.s3.get_object(Bucket="media", Key=key)
+        assert (stored["Body"].read(), stored["ContentType"]) == (GIF, "image/gif")
+    told = flow.world.sent[-1].content.decode()
+    assert [f"s3://media/{key}" in told for key in keys] == [True] * len(keys)
+    assert "media.example" not in told
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [(file(GIF), "submitted"), (file(HTML), "rejected"), (httpx.Response(404), "rejected")],
+    ids=["there", "a page", "not there"],
+)
+def test_a_video_s_thumbnail_must_be_had_too(flow: Flow, answer: httpx.Response, status: str) -> None:
+    flow.world.provider = serving(file(MP4), answer)
+    video = {"url": "https://media.example/a.mp4", "thumb_url": "https://media.example/small.gif"}
+    uuid = flow.send(rcs("video", video))
+    flow.drain()
+    assert flow.statuses(uuid) == [status]
+
+
+def test_a_file_goes_out_under_the_name_that_it_was_given(flow: Flow) -> None:
+    flow.cloud.secrets.create_secret(
+        Name="sb/accounts/viber_bot/default", SecretString=json.dumps({"auth_token": "t"})
+    )
+
+    def provider(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "media.example":
+            return file(b"%PDF-1.4 x")
+        return httpx.Response(200, json={"status": 0, "message_token": 5741311803571721087})
+
+    flow.world.provider = provider
+    ends = {"type": "viber_bot", "id": "01234567890A="}
+    order = {"type": "file", "file": {"url": "https://media.example/7", "name": "order 7.pdf"}}
+    uuid = flow.send({"from": ends, "to": ends, "message": {"content": order}})
+    flow.drain()
+    assert flow.statuses(uuid) == ["submitted"]
+    assert json.loads(flow.world.sent[-1].content)["file_name"] == "order 7.pdf"
+
+
 # --- inbound -------------------------------------------------------------------------------------
 
 
@@ -188,6 +271,18 @@ def test_what_a_person_sends_is_kept_for_its_application(flow: Flow) -> None:
     assert get(flow, node["url"], {})["statusCode"] == 401
     flow.cloud.s3.delete_object(Bucket="media", Key=media.kept(heard["message_uuid"]))
     assert get(flow, node["url"], flow.app["bearer"])["statusCode"] == 404
+
+
+def test_a_sticker_is_kept_as_well(flow: Flow) -> None:
+    flow.world.provider = graph(file(PNG, "image/webp"))
+    sticker = {"id": "900", "mime_type": "image/webp", "sha256": "x", "animated": False}
+    said = {"from": "447700900100", "id": "wamid.9", "timestamp": "1795600000", "type": "sticker"}
+    metadata = {"display_phone_number": "447700900200", "phone_number_id": "447700900200"}
+    payloads.whatsapp_hook(flow.cloud, {"metadata": metadata, "messages": [said | {"sticker": sticker}]})
+    flow.drain()
+    [heard] = flow.heard(direction="inbound")
+    answer = get(flow, f"/v0.1/media/{heard['message_uuid']}", basic())
+    assert base64.b64decode(answer["body"]) == PNG
 
 
 def test_a_large_file_is_had_by_another_address(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:

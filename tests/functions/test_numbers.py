@@ -55,7 +55,10 @@ def senders(flow: Flow) -> None:
 
 
 def linked(application: str) -> dict[str, Any]:
-    return {"app_id": application, "messagesCallbackType": "app", "messagesCallbackValue": application}
+    names = {"app_id": application}
+    for kind in ("messages", "voice"):
+        names |= {f"{kind}CallbackType": "app", f"{kind}CallbackValue": application}
+    return names
 
 
 WAYS = {
@@ -209,6 +212,8 @@ ASKED: dict[str, tuple[dict[str, str], list[str]]] = {
     "of one, and not linked": ({"application_id": "{}", "has_application": "false"}, []),
     "beginning": ({"pattern": "1555"}, ["15550001111", "15550002222"]),
     "beginning, as people write it": ({"pattern": "+44"}, [NUMBER]),
+    "beginning, with a star": ({"pattern": "44*", "search_pattern": "0"}, [NUMBER]),
+    "end, with a star": ({"pattern": "*0000", "search_pattern": "2"}, [NUMBER]),
     "anywhere": ({"pattern": "2222", "search_pattern": "1"}, ["15550002222"]),
     "end": ({"pattern": "0000", "search_pattern": "2"}, [NUMBER]),
     "country": ({"country": "gb"}, [NUMBER]),
@@ -262,3 +267,33 @@ def test_a_repeat_finishes_what_died(
     assert update(flow, **form) == SUCCESS
     assert owner(flow) == (None if unlinks else flow.app["id"])
     assert names(flow) == [NUMBER]
+
+
+COUNTRIES = {
+    "447700900200": {"country_prefix": "44", "country_code": "GB"},
+    "+1 (206) 555-0142": {"country_prefix": "1", "country_code": "US"},
+    "353209100000": {"country_prefix": "353", "country_code": "IE"},
+    "999123456789": {},
+}
+
+
+@pytest.mark.parametrize(("number", "country"), COUNTRIES.items())
+def test_the_country_of_a_number(flow: Flow, number: str, country: dict[str, str]) -> None:
+    query = KEYS | {"number": number}
+    status, answer = flow.cloud.http("accounts", "GET", "/ni/basic/json", None, {}, query)
+    digits = "".join(filter(str.isdigit, number))
+    known = {"status": 0, "status_message": "Success", "international_format_number": digits}
+    assert (status, answer) == (200, known | country | {"request_id": answer["request_id"]})
+
+
+def test_what_is_no_number_has_no_country(flow: Flow) -> None:
+    for query in (KEYS, KEYS | {"number": "Acme"}):
+        status, answer = flow.cloud.http("accounts", "GET", "/ni/basic/json", None, {}, query)
+        assert (status, answer["status"]) == (200, 3)
+    assert flow.cloud.http("accounts", "GET", "/ni/basic/json", None, {}, {"number": NUMBER}) == UNAUTHORIZED
+
+
+def test_a_form_is_taken_for_one_whatever_it_is_called(flow: Flow) -> None:
+    headers = basic() | {"Content-Type": "application/json"}
+    form = urlencode({"country": "GB", "msisdn": NUMBER, "app_id": flow.app["id"]})
+    assert flow.cloud.http("accounts", "POST", "/number/update", form, headers) == SUCCESS

@@ -19,6 +19,7 @@ import httpx
 from tests.support.template import ROOT, state_machine, template
 
 API_KEY, API_SECRET = "localkey", "localsecret"
+SIGNATURE_SECRET = "the-secret-that-signs-all-webhooks"
 ACCOUNTS: dict[str, dict[str, Any]] = {
     "aws": {"configuration_set": "cs", "access_key_id": "AK", "secret_access_key": "SK"},
     "whatsapp_cloud": {
@@ -37,6 +38,13 @@ PUBLIC = {
     "six.example": ["::1"],
 }
 """What names stand for; every other one is somewhere on the internet."""
+SOURCES = {
+    "OutboundQueue": "deliver",
+    "UrgentQueue": "deliver",
+    "WebhooksQueue": "notify",
+    "IngestQueue": "ingest",
+}
+"""Queues, and the functions that they feed."""
 CONTEXT = SimpleNamespace(
     function_name="f",
     function_version="$LATEST",
@@ -85,12 +93,13 @@ class Cloud:
             name: self.sqs.create_queue(QueueName=f"{name}-{suffix}", Attributes={"VisibilityTimeout": "0"})[
                 "QueueUrl"
             ]
-            for name in ("OutboundQueue", "UrgentQueue", "WebhooksQueue")
+            for name in (*SOURCES, "IngestDlq", "EventsDlq")
         }
         self.secrets = boto3.client("secretsmanager")
         self.secrets.create_secret(
             Name="account", SecretString=json.dumps({"api_key": API_KEY, "api_secret": API_SECRET})
         )
+        self.secrets.create_secret(Name="signature", SecretString=json.dumps({"secret": SIGNATURE_SECRET}))
         for provider, settings in ACCOUNTS.items():
             self.secrets.create_secret(
                 Name=f"sb/accounts/{provider}/default", SecretString=json.dumps(settings)
@@ -114,7 +123,10 @@ class Cloud:
             "OUTBOUND_QUEUE_URL": self.queues["OutboundQueue"],
             "URGENT_QUEUE_URL": self.queues["UrgentQueue"],
             "WEBHOOKS_QUEUE_URL": self.queues["WebhooksQueue"],
+            "BUS_NAME": "bus",
             "ACCOUNT_SECRET": "account",
+            "SIGNATURE_SECRET": "signature",
+            "SIGNATURE_SECRETS": "sb/signatures",
             "PROVIDER_SECRETS": "sb/accounts",
             "STATE_MACHINE_ARN": self.machine,
             "PUBLIC_URL": "https://sb.example",
@@ -129,11 +141,45 @@ class Cloud:
             "switchboard.services.httpx.Client", lambda **kwargs: _client(transport, **kwargs)
         )
         monkeypatch.setattr("switchboard.media.addresses", _addresses)
-        self.functions = {path.name: _load(path.name) for path in (ROOT / "functions").iterdir()}
+        self._setenv = monkeypatch.setenv
+        self.functions: dict[str, ModuleType] = {}
+        for path in (ROOT / "functions").iterdir():
+            self.load(path.name)
 
     def load(self, function: str) -> None:
         """A function anew, with the environment as it is now."""
+        refused = "IngestDlq" if function == "ingest" else "EventsDlq"
+        self._setenv("REFUSED_QUEUE_URL", self.queues[refused])
         self.functions[function] = _load(function)
+
+    def publish(self) -> None:
+        """Switch events out on."""
+        self._setenv("PUBLISH_EVENTS", "true")
+        for function in self.functions:
+            self.load(function)
+
+    def listen(self) -> None:
+        """Make the bus, which most tests do without, and a rule that puts its events into BusQueue."""
+        events = boto3.client("events")
+        events.create_event_bus(Name="bus")
+        name = f"BusQueue-{uuid4().hex[:8]}"
+        self.queues["BusQueue"] = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        events.put_rule(Name="all", EventBusName="bus", EventPattern='{"source": ["switchboard"]}')
+        target = {"Id": "queue", "Arn": f"arn:aws:sqs:us-east-1:123456789012:{name}"}
+        events.put_targets(Rule="all", EventBusName="bus", Targets=[target])
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the bus was told since the last time, after `listen`."""
+        return [json.loads(record["body"]) for record in self.taken("BusQueue")]
+
+    def taken(self, queue: str) -> list[dict[str, Any]]:
+        """Everything that waits in a queue, taken out of it."""
+        found = []
+        while records := self.received(queue):
+            found.extend(records)
+            for record in records:
+                self.sqs.delete_message(QueueUrl=self.queues[queue], ReceiptHandle=record["receiptHandle"])
+        return found
 
     def call(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = self.functions[function].handler(event, CONTEXT)
@@ -180,7 +226,10 @@ class Cloud:
         found: list[dict[str, Any]] = []
         name = self.queues[queue].rpartition("/")[2]
         answer = self.sqs.receive_message(
-            QueueUrl=self.queues[queue], MaxNumberOfMessages=10, AttributeNames=["All"]
+            QueueUrl=self.queues[queue],
+            MaxNumberOfMessages=10,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
         )
         for message in answer.get("Messages", []):
             found.append(
@@ -189,7 +238,10 @@ class Cloud:
                     "receiptHandle": message["ReceiptHandle"],
                     "body": message["Body"],
                     "attributes": message["Attributes"],
-                    "messageAttributes": {},
+                    "messageAttributes": {
+                        attribute: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
+                        for attribute, value in message.get("MessageAttributes", {}).items()
+                    },
                     "md5OfBody": message["MD5OfBody"],
                     "eventSource": "aws:sqs",
                     "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{name}",
@@ -227,11 +279,11 @@ class Cloud:
     def drain(self) -> None:
         """Let queues run until they show nothing any more; what is put off for a second stays."""
         for _ in range(1000):
-            waiting = {queue: self.received(queue) for queue in self.queues}
+            waiting = {queue: self.received(queue) for queue in SOURCES}
             if not any(waiting.values()):
                 return
             for queue, records in waiting.items():
-                self._hand(records, queue, "notify" if queue == "WebhooksQueue" else "deliver")
+                self._hand(records, queue, SOURCES[queue])
         raise AssertionError("the queues do not come to rest")
 
     def pump(self, until: Callable[[], bool], seconds: float = 10) -> None:

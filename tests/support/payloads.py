@@ -25,6 +25,7 @@ ENDS = {
         {"type": "viber_service_msg", "id": "Acme"},
         {"type": "viber_service_msg", "number": "447700900100"},
     ),
+    "rcs": ({"type": "rcs", "id": "acme_agent"}, {"type": "rcs", "number": "447700900100"}),
 }
 
 
@@ -36,6 +37,13 @@ def text(channel: str, body: str = "hello", **more: Any) -> dict[str, Any]:
         "message": {"content": {"type": "text", "text": body}},
         **more,
     }
+
+
+def flat(channel: str, kind: str = "text", node: Any = "hello", **more: Any) -> dict[str, Any]:
+    """A message of version 1."""
+    ends = [next(value for key, value in end.items() if key != "type") for end in ENDS[channel]]
+    name = "viber_service" if channel == "viber_service_msg" else channel
+    return {"channel": name, "message_type": kind, kind: node, "from": ends[0], "to": ends[1], **more}
 
 
 def step(channel: str, seconds: int | None = None, condition: str = "delivered") -> dict[str, Any]:
@@ -51,7 +59,7 @@ def basic(key: str = API_KEY, secret: str = API_SECRET) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{key}:{secret}".encode()).decode()}
 
 
-def application(cloud: Cloud, **webhooks: str) -> dict[str, Any]:
+def application(cloud: Cloud, version: str | None = None, **webhooks: str) -> dict[str, Any]:
     """An application made through the API, with its private key and a `bearer` header for it."""
     urls = {
         "status_url": "https://client.example/status",
@@ -65,7 +73,8 @@ def application(cloud: Cloud, **webhooks: str) -> dict[str, Any]:
             "name": "test",
             "capabilities": {
                 "messages": {
-                    "webhooks": {name: {"address": url, "http_method": "POST"} for name, url in urls.items()}
+                    "webhooks": {name: {"address": url, "http_method": "POST"} for name, url in urls.items()},
+                    **({"version": version} if version else {}),
                 }
             },
         },

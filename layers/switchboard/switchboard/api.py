@@ -1,9 +1,13 @@
-"""What the HTTP functions have in common: reading a JSON body, answering one, reading a callback."""
+"""What the HTTP functions have in common: reading a JSON body, answering one, its trace, reading a callback."""
 
 import base64
 import binascii
 import json
+import re
+import secrets
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
@@ -11,8 +15,11 @@ from switchboard import clock
 from switchboard.errors import Fault, InvalidRequest
 from switchboard.models.events import Hook
 
+NO_JSON = "is not valid JSON"
 LONGEST_BODY = 256 * 1024
 """Bytes. An item of the table holds 400 KB."""
+TRACE = "x-nexmo-trace-id"
+_TRACE = re.compile(r"[A-Za-z0-9._:=-]{1,64}")
 
 
 def raw_body(app: APIGatewayHttpResolver) -> bytes:
@@ -28,20 +35,52 @@ def raw_body(app: APIGatewayHttpResolver) -> bytes:
 
 def json_body(app: APIGatewayHttpResolver) -> Any:
     """InvalidRequest if the body is no JSON, or is more than can be kept."""
-    body = raw_body(app)
+    return parsed(raw_body(app))
+
+
+def parsed(body: bytes) -> Any:
+    """InvalidRequest if it is no JSON, or is more than can be kept."""
     if len(body) > LONGEST_BODY:
         raise InvalidRequest(Fault("body", f"must be at most {LONGEST_BODY // 1024} KB"))
     try:
-        value = json.loads(body)
+        value = json.loads(body, parse_constant=_no_number)
         if b"\\ud" in body.lower():
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is JSON, but no text
         return value
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(Fault("body", "is not valid JSON")) from error
+        raise InvalidRequest(Fault("body", NO_JSON)) from error
+
+
+def parameters(app: APIGatewayHttpResolver) -> dict[str, str]:
+    """Those of the query and of the form, whatever type the client says its body is of."""
+    form = dict(parse_qsl(raw_body(app).decode(errors="replace"), keep_blank_values=True))
+    return {**(app.current_event.query_string_parameters or {}), **form}
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def trace(app: APIGatewayHttpResolver) -> str:
+    """By which a request is found again: the caller's own name for it, if it can be one, or a new one."""
+    given = app.current_event.headers.get(TRACE) or ""
+    return given if _TRACE.fullmatch(given) else secrets.token_hex(16)
+
+
+def traced(app: APIGatewayHttpResolver, route: Callable[..., Response[Any]]) -> Response[Any]:
+    """Middleware: every answer bears its trace. Errors that are raised get theirs in `problems`."""
+    response = route(app)
+    response.headers.setdefault(TRACE, trace(app))
+    return response
 
 
 def answer(status: int, body: Any) -> Response[str]:
     return Response(status_code=status, content_type="application/json", body=json.dumps(body))
+
+
+def pong() -> Response[str]:
+    """Of the `ping` routes, which ask for no credentials: the function is there and could be set up."""
+    return answer(200, {"status": "ok"})
 
 
 def origin(app: APIGatewayHttpResolver) -> str:

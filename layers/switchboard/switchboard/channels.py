@@ -61,9 +61,14 @@ CHANNELS: Mapping[Channel, Capability] = {
     Channel.MMS: Capability(
         sender="number",
         recipient="number",
+        text=1000,
         kinds={
             "image": Kind(("jpg", "jpeg", "png", "gif"), max_bytes=2 * MB, caption=3000),
+            "audio": Kind(("mp3", "amr", "ogg", "3gp"), max_bytes=600 * KB, caption=3000),
+            "video": Kind(("mp4", "mov", "3gp", "webm"), max_bytes=600 * KB, caption=3000),
+            "file": Kind(("pdf", "ics"), max_bytes=600 * KB, caption=3000),
             "vcard": Kind(("vcf",), max_bytes=600 * KB),
+            "content": Kind(),
         },
     ),
     Channel.WHATSAPP: Capability(
@@ -77,7 +82,9 @@ CHANNELS: Mapping[Channel, Capability] = {
             "file": Kind(
                 ("pdf", "doc", "docx", "ppt", "pptx", "xls", "xlsx"), max_bytes=64 * MB, caption=3000
             ),
+            "sticker": Kind(("webp",), max_bytes=500 * KB),
             "location": Kind(),
+            "reaction": Kind(proves=_NOTHING),
             "template": Kind(),
             "custom": Kind(),
         },
@@ -101,7 +108,9 @@ CHANNELS: Mapping[Channel, Capability] = {
         recipient="number",
         text=1000,
         kinds={
-            "image": Kind(("jpg", "jpeg", "png")),
+            "image": Kind(("jpg", "jpeg", "png"), caption=1000),
+            "video": Kind(("mp4", "3gpp", "mov"), max_bytes=200 * MB, caption=1000),
+            "file": Kind(("pdf", "doc", "docx", "rtf", "txt", "xls", "xlsx", "csv"), max_bytes=200 * MB),
             "template": Kind(),
             "custom": Kind(),
         },
@@ -117,6 +126,8 @@ CHANNELS: Mapping[Channel, Capability] = {
             "video": Kind(("mp4", "webm"), max_bytes=100 * MB),
             "file": Kind(("pdf",), max_bytes=100 * MB),
             "location": Kind(),
+            "card": Kind(),
+            "carousel": Kind(),
             "custom": Kind(),
         },
         proves=_DELIVERED_AND_READ,

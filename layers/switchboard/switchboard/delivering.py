@@ -59,8 +59,10 @@ class Delivering:
 
     def _message(self, task: MessageTask, record: Record) -> None:
         item = self._claim(task.message_uuid)
-        if item:
-            self._send(item, _hour(item, record))
+        if item and _is_stale(item):
+            self._failed(item, Status.REJECTED, Rejected(1360))
+        elif item:
+            self._send(item, _until(item, record))
 
     def _step(self, task: StepTask, record: Record) -> None:
         deadline = record.queued_at + timedelta(seconds=task.wait) - FENCE
@@ -74,7 +76,7 @@ class Delivering:
             return
         item = self._add(task, dispatch.application_id, deadline, record.queued_at)
         if item:
-            self._send(item, min(deadline, _hour(item, record)))
+            self._send(item, min(deadline, _until(item, record)))
 
     def _overtaken(self, task: StepTask) -> None:
         """The dispatch does not want this step any more; if because an earlier one succeeded, end it now."""
@@ -104,6 +106,7 @@ class Delivering:
                 deadline=deadline,
                 task_token=task.task_token,
                 queued_at=queued_at,
+                of=len(steps),
             ),
         )
         if self.store.add_message(item):
@@ -164,6 +167,8 @@ class Delivering:
                 Change(item.uuid, status, record.at, record.usage, record.failure, record.category)
                 for status, record in self.receipts.sent(handed.route.provider, provider_id, item.uuid)
             ]
+        elif item.message.channel in handed.adapter.quotable and provider_id:
+            self.receipts.note(handed.route.provider, provider_id, item.uuid)
         submitted = Change(
             item.uuid, Status.SUBMITTED, clock.now(), provider_id=provider_id, provider=account
         )
@@ -197,12 +202,24 @@ class Delivering:
         self.transitions.apply([failed(item.uuid, status, error.code, error.provider_code, clock.now())])
 
 
-def _hour(item: MessageItem, record: Record) -> datetime:
-    """Until when a message is tried: from its first attempt, or from the moment that its rate gave it."""
+def _stales_at(item: MessageItem) -> datetime | None:
+    lifetime = item.message.lifetime
+    return None if lifetime is None else item.accepted_at + timedelta(seconds=lifetime)
+
+
+def _is_stale(item: MessageItem) -> bool:
+    at = _stales_at(item)
+    return at is not None and clock.now() >= at
+
+
+def _until(item: MessageItem, record: Record) -> datetime:
+    """Until when a message is tried: for an hour from its first attempt, or from the moment that its rate gave
+    it; not beyond its own time."""
     begins = record.first_received_at
     if item.slot:
         begins = max(begins, clock.from_milliseconds(item.slot.at / 1000))
-    return begins + timedelta(seconds=RETRY_SECONDS)
+    hour = begins + timedelta(seconds=RETRY_SECONDS)
+    return min(hour, _stales_at(item) or hour)
 
 
 def _message_uuid(task: Task) -> str:

@@ -1,17 +1,21 @@
 """Starts a dispatch, takes it up again when its execution was lost, and draws up its end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from switchboard import callbacks, clock
 from switchboard.callers import Caller
+from switchboard.errors import KeyReused, NotFound
 from switchboard.models.messages import Status
+from switchboard.models.origin import Origin
+from switchboard.models.reading import Places
 from switchboard.models.workflows import Step, message_uuid
 from switchboard.pricing import Prices
+from switchboard.repeats import again
 from switchboard.senders import Senders
-from switchboard.store import DispatchItem, MessageItem, Store
+from switchboard.store import DispatchItem, MessageItem, Store, keys
 from switchboard.templates import Templates
 from switchboard.workflows import Workflows
 
@@ -24,23 +28,42 @@ class Dispatching:
     templates: Templates
     last_step_seconds: int
 
-    def start(self, dispatch_uuid: str, steps: Sequence[Step], caller: Caller) -> None:
-        """Accept a workflow and begin it."""
-        places = [f"workflow[{number}]." for number in range(len(steps))]
-        self.templates.check(*(step.message for step in steps), at=places)
+    def start(
+        self,
+        dispatch_uuid: str,
+        steps: Sequence[Step],
+        caller: Caller,
+        places: Callable[[int], Places],
+        origin: Origin | None = None,
+        *,
+        reports: bool = True,
+    ) -> None:
+        """Accept a workflow and begin it. `places` tells where the parts of each step are in the request, and
+        `reports` whether the client is told of its end. With `origin` it raises as `repeats.again` does."""
+        at = [places(number) for number in range(len(steps))]
+        self.templates.check(*(step.message for step in steps), at=at)
         for step in steps:
             self.senders.used(step.message.channel, step.message.sender, caller.application_id)
         waits = [step.seconds or self.last_step_seconds for step in steps]
-        self.store.add_dispatch(
-            DispatchItem(
-                dispatch_uuid=dispatch_uuid,
-                application_id=caller.application_id,
-                accepted_at=clock.now(),
-                waits=tuple(waits),
-            ),
-            list(steps),
+        item = DispatchItem(
+            dispatch_uuid=dispatch_uuid,
+            application_id=caller.application_id,
+            accepted_at=clock.now(),
+            waits=tuple(waits),
+            reports=reports,
+            origin=origin,
         )
-        self.workflows.start(dispatch_uuid, dispatch_uuid, waits, urgent=_urgent(steps))
+        if not self.store.add_dispatch(item, list(steps)) and origin:
+            there = self.store.dispatch(dispatch_uuid)
+            if there is None:
+                raise KeyReused  # for the steps of another body, that nobody came to start
+            if not again(there.origin, origin, there.accepted_at):
+                return
+        self.workflows.start(
+            dispatch_uuid, dispatch_uuid, waits, urgent=_urgent(steps), patient=_patient(steps)
+        )
+        if origin:
+            self.store.done(keys.dispatch(dispatch_uuid))
 
     def resume(self, dispatch_uuid: str, lost_execution: str) -> None:
         """Go on with an open dispatch whose execution ended without a report.
@@ -57,12 +80,35 @@ class Dispatching:
             ends_at = dispatch.began[step] + timedelta(seconds=waits[step])
             waits[step] = max(1, round((ends_at - clock.now()).total_seconds()))
         name = _next_name(dispatch_uuid, lost_execution)
-        self.workflows.start(name, dispatch_uuid, waits, step, _urgent(self.store.steps(dispatch_uuid)))
+        steps = self.store.steps(dispatch_uuid)
+        self.workflows.start(name, dispatch_uuid, waits, step, _urgent(steps), _patient(steps))
+
+    def show(
+        self, dispatch_uuid: str, caller: Caller
+    ) -> tuple[DispatchItem, list[Step], list[MessageItem | None]]:
+        """A dispatch as it is now, its steps, and the message of each that was begun. NotFound also for
+        another application's."""
+        dispatch = self.store.dispatch(dispatch_uuid)
+        if dispatch is None or not caller.may_see(dispatch.application_id):
+            raise NotFound(dispatch_uuid)
+        steps = self.store.steps(dispatch_uuid)
+        found = (
+            self.store.message(step.message.message_uuid, consistent=True)
+            if number <= dispatch.step
+            else None
+            for number, step in enumerate(steps)
+        )
+        return dispatch, steps, [item if isinstance(item, MessageItem) else None for item in found]
 
 
 def _urgent(steps: Sequence[Step]) -> list[int]:
     """The numbers of the steps that overtake everything else in the queue."""
     return [number for number, step in enumerate(steps) if step.message.priority == "high"]
+
+
+def _patient(steps: Sequence[Step]) -> list[int]:
+    """The numbers of the steps whose time running out ends the workflow."""
+    return [number for number, step in enumerate(steps) if step.seconds is None]
 
 
 def _next_name(dispatch_uuid: str, lost: str) -> str:

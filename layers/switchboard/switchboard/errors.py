@@ -6,6 +6,10 @@ SwitchboardError
 ├── NotFound              no such thing, or not the caller's
 ├── Forbidden             nobody may do this with it
 ├── Conflict              it is somebody else's already
+├── NotAcceptable         the caller wants no JSON
+├── UnsupportedMediaType  the caller sent none
+├── KeyReused             an idempotency key that another request was made with
+├── StillRunning          the same request is being worked on
 ├── BadSignature          a provider callback that we do not believe
 ├── ConfigurationError    a provider account or this deployment is set up wrongly; never retried
 └── SendError             handing a message to a provider failed
@@ -15,11 +19,12 @@ SwitchboardError
     ├── Unavailable       the provider refused for now (5xx) or could not be reached; try again
     └── Unanswered        the request went out, no answer came: it may have been delivered
 
-`problems.py` maps the first six to HTTP answers; nothing else does. `SendError.code` and
+`problems.py` maps the first eight to HTTP answers; nothing else does. `SendError.code` and
 `ConfigurationError.code` are numbers of the public error list (`failures.py`).
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 class SwitchboardError(Exception):
@@ -66,8 +71,20 @@ class NotFound(SwitchboardError):
         self.identifier = identifier
 
 
+class UnknownKey(NotFound):
+    """An API key that is not the account's."""
+
+
 class Forbidden(SwitchboardError):
     """This cannot be done with it. The text says what, for the caller."""
+
+
+class SecretForbidden(Forbidden):
+    """A change that would leave an account with too many secrets, or with none that works."""
+
+    def __init__(self, kind: Literal["add-excess-secret", "delete-last-secret"], text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class Conflict(SwitchboardError):
@@ -76,6 +93,22 @@ class Conflict(SwitchboardError):
 
 class ApplicationConflict(Conflict):
     """A sender that has its application already, or has it not."""
+
+
+class NotAcceptable(SwitchboardError):
+    """The caller reads no JSON."""
+
+
+class UnsupportedMediaType(SwitchboardError):
+    """The caller sent something else than JSON."""
+
+
+class KeyReused(SwitchboardError):
+    """The Idempotency-Key was used for another body within the last 24 hours."""
+
+
+class StillRunning(SwitchboardError):
+    """The request with this Idempotency-Key is being worked on."""
 
 
 class BadSignature(SwitchboardError):

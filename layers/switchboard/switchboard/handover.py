@@ -10,7 +10,7 @@ from switchboard import clock, media, pace
 from switchboard.adapters import Account, Adapter, adapter
 from switchboard.circuits import Circuits
 from switchboard.contacts import Contacts
-from switchboard.errors import ConfigurationError, Throttled, Unanswered, Unavailable, Unreachable
+from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.media import Media
 from switchboard.models.messages import Message, Part, Status, Text
 from switchboard.pace import Pace
@@ -64,6 +64,8 @@ class Handover:
         ConfigurationError when no account could be used."""
         routes = self.senders.routes(item.message.channel, item.message.sender)
         message = self.contacts.admitted(item.message, registered=routes.registered)
+        if message.reply_to:
+            message = message.model_copy(update={"reply_to": self._provider_id(message.reply_to)})
         refusal = ConfigurationError(1120, "no account of this sender carries the channel")
         out = set(item.parts)  # whichever account they went out by
         for number, route in enumerate(self._in_order(message, routes)):
@@ -85,6 +87,15 @@ class Handover:
             self.circuits.answered(message, route)
             return handed
         raise refusal
+
+    def _provider_id(self, message_uuid: str) -> str:
+        """What the provider calls a message. Unavailable while it is not out yet."""
+        found = self.store.message(message_uuid, consistent=True)
+        if isinstance(found, MessageItem) and found.status is Status.ACCEPTED:
+            raise Unavailable(1331, "the quoted message is not out yet")
+        if found is None or not found.provider_id:
+            raise Rejected(1020, "the quoted message is not known")
+        return found.provider_id
 
     def _in_order(self, message: Message, routes: Routes) -> Iterator[Route]:
         """Accounts with an open circuit last: better than none."""

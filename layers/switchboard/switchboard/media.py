@@ -4,9 +4,10 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
+from itertools import count
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +17,19 @@ import httpx
 from switchboard.adapters import Account, Adapter, MediaFile, adapter
 from switchboard.channels import CHANNELS, MB
 from switchboard.errors import ConfigurationError, Rejected, SendError, Unavailable
+from switchboard.models.messages import (
+    Card,
+    Carousel,
+    Channel,
+    Content,
+    File,
+    InboundMedia,
+    Message,
+    Several,
+    Video,
+)
 from switchboard.models.messages import Media as MediaContent
-from switchboard.models.messages import Message
+from switchboard.models.rich import RichCard
 from switchboard.secrets import Accounts
 from switchboard.store import InboundItem
 
@@ -30,7 +42,7 @@ CODES = (1380, 1381, 1382)
 """Public codes of media that will not be had."""
 
 # The kinds of content that are told from its first bytes, and the main types that these may show.
-TOLD = {"image": ("image",), "audio": ("audio", "video"), "video": ("video",)}
+TOLD = {"image": ("image",), "sticker": ("image",), "audio": ("audio", "video"), "video": ("video",)}
 
 
 def addresses(host: str) -> Iterable[str]:
@@ -56,35 +68,70 @@ class Media:
         Unavailable when its host has trouble. Raises also what the handing over raises.
         """
         by, content = provider.media_by(message), message.content
+        if by == "s3":
+            return message.model_copy(update={"content": self._copied(content, message)})
         if by == "link" or not isinstance(content, MediaContent):
             return message
-        limit = min(CHANNELS[message.channel].kinds[content.type].max_bytes or LARGEST, LARGEST)
+        file = self._fetched(content.url, content.type, message.channel)
+        if isinstance(content, File) and content.name:
+            file = replace(file, name=content.name)
+        return provider.attach(message, file, account, self.client)
+
+    def _copied(self, content: Content, message: Message) -> Content:
+        """The same with all its media in our bucket."""
+        numbers = count()
+
+        def copy(url: str, kind: str) -> str:
+            file, number = self._fetched(url, kind, message.channel), next(numbers)
+            name = f"{message.message_uuid}-{number}" if number else message.message_uuid
+            key = f"outbound/{name}{os.path.splitext(file.name)[1][:8]}"
+            self.s3().put_object(Bucket=self.bucket, Key=key, Body=file.content, ContentType=file.mime_type)
+            return f"s3://{self.bucket}/{key}"
+
+        def media(item: MediaContent) -> MediaContent:
+            copied = {"url": copy(item.url, item.type)}
+            if isinstance(item, Video) and item.thumbnail_url:
+                copied["thumbnail_url"] = copy(item.thumbnail_url, "image")
+            return item.model_copy(update=copied)
+
+        def card(card: RichCard) -> RichCard:
+            copied = {"media_url": copy(card.media_url, "card")}
+            if card.thumbnail_url:
+                copied["thumbnail_url"] = copy(card.thumbnail_url, "image")
+            return card.model_copy(update=copied)
+
+        match content:
+            case Several():
+                return content.model_copy(update={"items": tuple(map(media, content.items))})
+            case Card():
+                return content.model_copy(update={"card": card(content.card)})
+            case Carousel():
+                return content.model_copy(update={"cards": tuple(map(card, content.cards))})
+        return media(content) if isinstance(content, MediaContent) else content
+
+    def _fetched(self, url: str, kind: str, channel: Channel) -> MediaFile:
+        known = CHANNELS[channel].kinds.get(kind)
+        limit = min((known.max_bytes if known else None) or LARGEST, LARGEST)
         try:
-            request = httpx.Request("GET", content.url)
+            request = httpx.Request("GET", url)
         except (httpx.InvalidURL, UnicodeError) as error:
             raise Rejected(1380, "not an address") from error
-        file = self._file(request, content.type, limit)
-        if by == "bytes":
-            return provider.attach(message, file, account, self.client)
-        key = f"outbound/{message.message_uuid}{os.path.splitext(file.name)[1][:8]}"
-        self.s3().put_object(Bucket=self.bucket, Key=key, Body=file.content, ContentType=file.mime_type)
-        copy = content.model_copy(update={"url": f"s3://{self.bucket}/{key}"})
-        return message.model_copy(update={"content": copy})
+        return self._file(request, kind, limit)
 
     def keep(self, item: InboundItem) -> None:
         """Put what a person sent into our bucket, before the provider's link lapses. A repeat puts the same.
 
         Raises like `staged`.
         """
-        assert isinstance(item.content, MediaContent)
-        provider = self.adapter(item.provider)
+        assert isinstance(item.content, InboundMedia)
+        provider, url = self.adapter(item.provider), item.content.url or ""
         try:
             account = self.accounts.account(item.provider, item.account_id)
-            request = provider.download(item.content.url, account, self.client)
+            request = provider.download(url, account, self.client)
         except ConfigurationError as error:
             raise Rejected(1380, error.provider_code) from error
         own = urlsplit(account.get("base_url")).hostname
-        opened = partial(provider.opened, item.content.url)
+        opened = partial(provider.opened, url)
         file = self._file(request, item.content.type, LARGEST, own_host=own, opened=opened)
         self.s3().put_object(
             Bucket=self.bucket, Key=kept(item.message_uuid), Body=file.content, ContentType=file.mime_type

@@ -1,9 +1,10 @@
-"""Calls the client's webhooks.
+"""Calls the client's webhooks, and publishes the same on the bus where that is switched on.
 
 A queue entry is honoured only if what it announces was written under its name (transitions.py); what is
 sent is rendered from the table at that moment. One event has one id, however often it is tried.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,18 +13,22 @@ from typing import Any, Literal
 
 import httpx
 
-from switchboard import callbacks, clock
+from switchboard import callbacks, clock, logs
+from switchboard.account_secrets import Signing, Unsigned
+from switchboard.bus import Bus, NotTaken
 from switchboard.dispatching import Reporting
 from switchboard.errors import Rejected, SendError
 from switchboard.media import Media as Keeper
 from switchboard.media import refusal
 from switchboard.models.applications import Application, Webhook, Webhooks
-from switchboard.models.messages import Media, Status
-from switchboard.queues import NEWS, InboundNews, Later, Queue, Record, ReportNews, StatusNews
+from switchboard.models.messages import InboundMedia, Status, Version
+from switchboard.queues import NEWS, InboundNews, Later, News, NewsQueue, Record, ReportNews, StatusNews
 from switchboard.store import KEPT, InboundItem, MessageItem, Store
 
 LONGEST_PAUSE = 900
 FIRST_PAUSE = 5
+DETAIL_TYPES = {"status": "Message Status", "inbound": "Inbound Message", "report": "Dispatch Report"}
+"""Of events on the bus, by the kind of news."""
 MEDIA_PATIENCE = timedelta(minutes=10)
 _UNWRITTEN_LOOKS = 6
 _UNWRITTEN_SECONDS = 0.05
@@ -39,12 +44,14 @@ class Event:
     kind: Literal["status_url", "inbound_url"]
     application_id: str | None
     body: dict[str, Any]
+    url: str | None = None
+    """In place of the application's or account's."""
 
 
 @dataclass(frozen=True)
 class Notifying:
     store: Store
-    webhooks: Queue
+    webhooks: NewsQueue
     reporting: Reporting
     client: httpx.Client
     applications: "Remembered"
@@ -52,6 +59,8 @@ class Notifying:
     """The account's webhooks by deployment, where the account has not set its own."""
     media: Keeper
     public_url: str
+    bus: Bus
+    signing: Signing
 
     def handle(self, record: Record) -> None:
         """Send what one record of the Webhooks queue announces. Later if the client did not take it."""
@@ -71,15 +80,17 @@ class Notifying:
         item = self._written(news, record)
         if item is None:
             return
+        choice = item.message.callback
         mine = [status for status in Status if _is_named(item, status, news.by)]
         sent = list(news.sent)
         for status in mine:
             if status in sent:
                 continue
-            body = callbacks.status(item, status, self.reporting.prices.at(item, status))
-            event = Event(f"{item.uuid}:{status}", "status_url", item.application_id, body)
+            form = callbacks.FORMS[self._version(item)]
+            body = form.status(item, status, self.reporting.prices.at(item, status))
+            event = Event(f"{item.uuid}:{status}", "status_url", item.application_id, body, choice.url)
             try:
-                self._post(event, record)
+                self._send(event, news, record)
             except Later:
                 if len(sent) == len(news.sent):
                     raise
@@ -111,15 +122,18 @@ class Notifying:
         if item is None:
             _wait_for_writer(record)
         elif isinstance(item, InboundItem) and item.by == news.by:
-            item = self._with_media(item, record)
-            body = callbacks.inbound(item, f"{self.public_url}/v0.1/media/{item.message_uuid}")
-            self._post(Event(item.message_uuid, "inbound_url", item.application_id, body), record)
+            item = self._with_media(item, news, record)
+            form = callbacks.FORMS[self._said_version(item.application_id) or "v0.1"]
+            body = form.inbound(item, f"{self.public_url}/v0.1/media/{item.message_uuid}")
+            self._send(Event(item.message_uuid, "inbound_url", item.application_id, body), news, record)
 
-    def _with_media(self, item: InboundItem, record: Record) -> InboundItem:
+    def _with_media(self, item: InboundItem, news: InboundNews, record: Record) -> InboundItem:
         """What a person sent, fetched at once: the provider's link lapses. Later while its host has trouble,
         for a while; then the message goes out without."""
-        if item.media or not item.provider or not isinstance(item.content, Media):
+        if item.media or not item.provider or not isinstance(item.content, InboundMedia):
             return item
+        if news.via == "bus":  # the entry of the webhook has it fetched
+            raise Later(pause(record.receives))
         media = KEPT
         try:
             self.media.keep(item)
@@ -131,23 +145,56 @@ class Notifying:
         return item.model_copy(update={"media": media})
 
     def _report(self, news: ReportNews, record: Record) -> None:
-        closed = self.reporting.close(news.dispatch_uuid, by=record.id)
-        if closed:
-            dispatch, body = closed
-            self._post(
-                Event(f"{dispatch.dispatch_uuid}:report", "status_url", dispatch.application_id, body), record
-            )
+        closed = self.reporting.close(news.dispatch_uuid, by=news.by or record.id)
+        if closed is None or not closed[0].reports:
+            return
+        if len(self.webhooks.ways) > 1 and not news.by:
+            # From here on by an entry for each way. Die after this, and both tell of the same closing twice.
+            self.webhooks.announce(news.model_copy(update={"by": record.id}))
+            return
+        dispatch, body = closed
+        event = Event(f"{dispatch.dispatch_uuid}:report", "status_url", dispatch.application_id, body)
+        self._send(event, news, record)
+
+    # --- in which form ----------------------------------------------------------------------------
+
+    def _version(self, item: MessageItem) -> Version:
+        """The message's own word, the application's, or as the message was sent."""
+        choice = item.message.callback
+        return choice.version or self._said_version(item.application_id) or choice.default
+
+    def _said_version(self, application_id: str | None) -> Version | None:
+        """None where nobody said."""
+        return next((level.version for level in self._levels(application_id) if level.version), None)
 
     # --- sending it ------------------------------------------------------------------------------
+
+    def _send(self, event: Event, news: News, record: Record) -> None:
+        if news.via == "webhook":
+            self._post(event, record)
+            return
+        about = [f"event/{event.id}"]
+        if event.application_id:
+            about.append(f"application/{event.application_id}")
+        try:
+            self.bus.publish(DETAIL_TYPES[news.kind], event.body, *about)
+        except NotTaken as error:
+            raise Later(pause(record.receives)) from error
 
     def _post(self, event: Event, record: Record) -> None:
         webhook = self._webhook(event)
         if webhook is None:
             return
+        body = _bytes(event.body)
         try:
-            headers = {"Switchboard-Event-Id": event.id}
+            signed = self.signing.headers(body, event.id, event.application_id)
+        except Unsigned as error:
+            logs.failure("webhook that cannot be signed", error.__cause__ or error, event_id=event.id)
+            raise Later(pause(record.receives)) from error
+        headers = {"Content-Type": "application/json", "Switchboard-Event-Id": event.id, **signed}
+        try:
             # Only the status counts: a body could be endless, or broken.
-            with self.client.stream("POST", webhook.address, json=event.body, headers=headers) as reply:
+            with self.client.stream("POST", webhook.address, content=body, headers=headers) as reply:
                 taken = reply.is_success
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Later(pause(record.receives)) from error
@@ -155,7 +202,10 @@ class Notifying:
             raise Later(pause(record.receives))
 
     def _webhook(self, event: Event) -> Webhook | None:
-        """The application's, or for requests by key and secret the account's; None if there is none."""
+        """The event's own, the application's, or for requests by key and secret the account's; None if there is
+        none."""
+        if event.url:
+            return Webhook(address=event.url)
         for webhooks in self._levels(event.application_id):
             found: Webhook | None = getattr(webhooks, event.kind)
             if found and found.address:
@@ -200,6 +250,12 @@ class Remembered:
 
 def _is_named(item: MessageItem, status: Status, by: str) -> bool:
     return status in item.statuses and item.statuses[status].by == by
+
+
+def _bytes(body: dict[str, Any]) -> bytes:
+    """As JSON.stringify writes it: some receivers sign what they parsed, written anew."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode(errors="backslashreplace")  # half a surrogate pair, as \udXXX
 
 
 def pause(receives: int) -> int:

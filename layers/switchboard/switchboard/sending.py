@@ -6,9 +6,12 @@ from switchboard import clock
 from switchboard.callers import Caller
 from switchboard.errors import NotFound
 from switchboard.models.messages import Message
+from switchboard.models.origin import Origin
+from switchboard.models.reading import Places
 from switchboard.queues import MessageTask, Queue
+from switchboard.repeats import again
 from switchboard.senders import Senders
-from switchboard.store import MessageItem, Store
+from switchboard.store import MessageItem, Store, keys
 from switchboard.templates import Templates
 
 
@@ -21,20 +24,29 @@ class Sending:
     senders: Senders
     templates: Templates
 
-    def send(self, message: Message, caller: Caller) -> str:
-        """Accept a message for delivery. Returns its message_uuid."""
-        self.templates.check(message)
+    def send(self, message: Message, caller: Caller, at: Places, origin: Origin | None = None) -> str:
+        """Accept a message for delivery; `at` is where its parts are in the request. Returns its
+        message_uuid."""
+        self.templates.check(message, at=[at])
         self.senders.used(message.channel, message.sender, caller.application_id)
-        self.accept(message, caller.application_id)
+        self.accept(message, caller.application_id, origin)
         return message.message_uuid
 
-    def accept(self, message: Message, application_id: str | None) -> None:
-        """Durable, once for each message_uuid, when this returns."""
-        self.store.add_message(
-            MessageItem(message=message, application_id=application_id, accepted_at=clock.now())
+    def accept(self, message: Message, application_id: str | None, origin: Origin | None = None) -> None:
+        """Durable, once for each message_uuid, when this returns. With `origin` it raises as `repeats.again`
+        does."""
+        item = MessageItem(
+            message=message, application_id=application_id, accepted_at=clock.now(), origin=origin
         )
+        if not self.store.add_message(item) and origin:
+            there = self.store.message(item.uuid, consistent=True)
+            assert isinstance(there, MessageItem)
+            if not again(there.origin, origin, there.accepted_at):
+                return
         queue = self.urgent if message.priority == "high" else self.outbound
         queue.put(MessageTask(message_uuid=message.message_uuid))
+        if origin:
+            self.store.done(keys.message(item.uuid))
 
     def show(self, message_uuid: str, caller: Caller) -> MessageItem:
         """A message as it is now. NotFound also for another application's."""

@@ -8,8 +8,10 @@ import httpx
 from botocore.config import Config
 
 from switchboard import logs
+from switchboard.account_secrets import ApiSecrets, SignatureSecrets, Signing
 from switchboard.accounts import ProviderAccounts
 from switchboard.applications import Applications
+from switchboard.bus import Bus
 from switchboard.callers import Callers
 from switchboard.circuits import Circuits
 from switchboard.contacts import Contacts
@@ -18,6 +20,7 @@ from switchboard.delivering import Delivering
 from switchboard.dispatching import Dispatching, Reporting
 from switchboard.external_accounts import ExternalAccounts
 from switchboard.handover import Handover
+from switchboard.marking import Marking
 from switchboard.media import Media
 from switchboard.models.applications import Webhook, Webhooks
 from switchboard.models.events import Receipt
@@ -26,19 +29,21 @@ from switchboard.notifying import Notifying, Remembered
 from switchboard.numbers import Numbers
 from switchboard.pace import Pace
 from switchboard.pricing import Prices
-from switchboard.queues import Queue
+from switchboard.queues import NewsQueue, Queue, Way
 from switchboard.receiving import Receiving
 from switchboard.secrets import Accounts, Secrets
 from switchboard.senders import Senders
 from switchboard.sending import Sending
 from switchboard.settings import Settings
 from switchboard.sns import Sns
+from switchboard.starting import Starting
 from switchboard.store import (
     AccountStore,
     ContactStore,
     ConversationStore,
     PaceStore,
     ReceiptStore,
+    SecretStore,
     Store,
     TemplateStore,
 )
@@ -95,8 +100,17 @@ class Services:
         return self.urgent if self.settings.urgent_queue_url.endswith(f"/{name}") else self.outbound
 
     @cached_property
-    def webhooks(self) -> Queue:
-        return Queue(self._sqs, self.settings.webhooks_queue_url)
+    def webhooks(self) -> NewsQueue:
+        ways: tuple[Way, ...] = ("webhook", "bus") if self.settings.publish_events else ("webhook",)
+        return NewsQueue(self._sqs, self.settings.webhooks_queue_url, ways)
+
+    @cached_property
+    def refused(self) -> Queue:
+        return Queue(self._sqs, self.settings.refused_queue_url)
+
+    @cached_property
+    def bus(self) -> Bus:
+        return Bus(_Lazy("events"), self.settings.bus_name)
 
     @cached_property
     def workflows(self) -> Workflows:
@@ -119,7 +133,22 @@ class Services:
 
     @cached_property
     def callers(self) -> Callers:
-        return Callers(self.store, lambda: self.secrets.read(self.settings.account_secret))
+        return Callers(self.store, self.api_secrets)
+
+    @cached_property
+    def _secret_store(self) -> SecretStore:
+        return self._table(SecretStore)
+
+    @cached_property
+    def api_secrets(self) -> ApiSecrets:
+        return ApiSecrets(self._secret_store, self.secrets, self.settings.account_secret)
+
+    @cached_property
+    def signature_secrets(self) -> SignatureSecrets:
+        settings = self.settings
+        return SignatureSecrets(
+            self._secret_store, self.secrets, settings.signature_secret, settings.signature_secrets
+        )
 
     @cached_property
     def money(self) -> Money:
@@ -136,7 +165,9 @@ class Services:
     @cached_property
     def _account_webhooks(self) -> Webhooks:
         return Webhooks(
-            status_url=_webhook(self.settings.status_url), inbound_url=_webhook(self.settings.inbound_url)
+            status_url=_webhook(self.settings.status_url),
+            inbound_url=_webhook(self.settings.inbound_url),
+            version=self.settings.webhook_version,
         )
 
     @cached_property
@@ -168,6 +199,10 @@ class Services:
         return Dispatching(
             self.store, self.workflows, self.senders, self.templates, self.settings.last_step_seconds
         )
+
+    @cached_property
+    def starting(self) -> Starting:
+        return Starting(self.sending, self.dispatching)
 
     @cached_property
     def transitions(self) -> Transitions:
@@ -255,6 +290,10 @@ class Services:
         )
 
     @cached_property
+    def marking(self) -> Marking:
+        return Marking(self.store, self.accounts, self._provider_client)
+
+    @cached_property
     def notifying(self) -> Notifying:
         client = httpx.Client(timeout=CLIENT_TIMEOUT, limits=_CONNECTIONS)
         return Notifying(
@@ -266,6 +305,8 @@ class Services:
             self._account_webhooks,
             self.media,
             self.settings.public_url,
+            self.bus,
+            Signing(self.signature_secrets, self.api_secrets.api_key),
         )
 
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, HttpUrl, PositiveInt
 
 from switchboard.keywords import OPT_IN, OPT_OUT, keyword
 from switchboard.models.frozen import Frozen
-from switchboard.models.messages import Channel
+from switchboard.models.messages import Channel, Version
 
 DAY = 86_400
 
@@ -31,6 +31,7 @@ def _words(text: object) -> object:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+OptionalVersion = Annotated[Version | None, BeforeValidator(_empty_is_none)]
 OptionalUrl = Annotated[HttpUrl | None, BeforeValidator(_empty_is_none)]
 
 
@@ -42,15 +43,25 @@ class Settings(Frozen):
     urgent_queue_url: str
     webhooks_queue_url: str
     account_secret: str
+    """The name of the secret with the API key and the first API secret."""
     provider_secrets: str
     """Prefix of the provider accounts' secret names: `<prefix>/<provider>/<account_id>`."""
+    signature_secret: str = ""
+    """The name of the first signature secret; those that were added are at `<prefix>/<id>`."""
+    signature_secrets: str = ""
     state_machine_arn: str = ""
+    bus_name: str = ""
+    publish_events: bool = False
+    """Whether what webhooks tell goes out on the bus too."""
+    refused_queue_url: str = ""
+    """Where a function puts what came by the bus or the Ingest queue and cannot be taken."""
     aws_region: str = "us-east-1"
     public_url: str = ""
     media_bucket: str = ""
     media_gateway: OptionalUrl = None
     status_url: OptionalUrl = None
     inbound_url: OptionalUrl = None
+    webhook_version: OptionalVersion = None
     currency: str = "EUR"
     exchange_rates: Annotated[dict[str, Decimal], BeforeValidator(_pairs)] = Field(default_factory=dict)
     """What one unit of another currency is worth in `currency`."""

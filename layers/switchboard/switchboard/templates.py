@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from switchboard.errors import Fault, InvalidRequest
 from switchboard.models.events import TemplateNews
 from switchboard.models.messages import Channel, Message, Template
+from switchboard.models.reading import Places
 from switchboard.senders import Senders
 from switchboard.store import TemplateStore
 
@@ -17,15 +18,15 @@ class Templates:
     store: TemplateStore
     senders: Senders
 
-    def check(self, *messages: Message, at: Sequence[str] = ("",)) -> None:
+    def check(self, *messages: Message, at: Sequence[Places]) -> None:
         """InvalidRequest if a message's parameters do not fit its template, where we know that.
 
         `at` is where each message is in the request.
         """
         faults = [
-            Fault(f"{place}{name}", reason)
-            for message, place in zip(messages, at, strict=True)
-            for name, reason in self._faults(message)
+            fault
+            for message, places in zip(messages, at, strict=True)
+            for fault in self._faults(message, places)
         ]
         if faults:
             raise InvalidRequest(*faults)
@@ -34,7 +35,7 @@ class Templates:
         """A template's status changed."""
         self.store.change_status(provider, account_id, news.name, news.language, news.status, news.reason)
 
-    def _faults(self, message: Message) -> Iterator[tuple[str, str]]:
+    def _faults(self, message: Message, at: Places) -> Iterator[Fault]:
         """What does not fit in the template that is sent, or that would be in its place."""
         if message.channel is not Channel.WHATSAPP:
             return
@@ -42,12 +43,12 @@ class Templates:
         if isinstance(content, Template):
             reason = self._fault(message, content.name, content.parameters, message.whatsapp.locale)
             if reason:
-                yield "message.content.template.parameters", reason
+                yield Fault(f"{at.content}template.parameters", reason)
         if fallback:
             locale = fallback.locale or message.whatsapp.locale
             reason = self._fault(message, fallback.name, fallback.parameters, locale)
             if reason:
-                yield "message.whatsapp.template_fallback.parameters", reason
+                yield Fault(f"{at.options}whatsapp.template_fallback.parameters", reason)
 
     def _fault(
         self, message: Message, name: str, parameters: Sequence[str], locale: str | None

@@ -13,10 +13,22 @@ class Workflows:
         self._arn = state_machine_arn
 
     def start(
-        self, name: str, dispatch_uuid: str, waits: list[int], step: int = 0, urgent: Sequence[int] = ()
+        self,
+        name: str,
+        dispatch_uuid: str,
+        waits: list[int],
+        step: int = 0,
+        urgent: Sequence[int] = (),
+        patient: Sequence[int] = (),
     ) -> None:
         """Start an execution. The name makes it one: a second start of it changes nothing."""
-        begin = {"dispatch_uuid": dispatch_uuid, "step": step, "waits": waits, "urgent": urgent}
+        begin = {
+            "dispatch_uuid": dispatch_uuid,
+            "step": step,
+            "waits": waits,
+            "urgent": urgent,
+            "patient": patient,
+        }
         try:
             self._client.start_execution(
                 stateMachineArn=self._arn,

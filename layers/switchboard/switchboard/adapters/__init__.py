@@ -4,7 +4,7 @@ from functools import cache
 from importlib import import_module
 from typing import cast
 
-from switchboard.adapters.base import Account, Adapter, MediaFile, Token, Verification
+from switchboard.adapters.base import Account, Adapter, Known, MediaFile, Token, Verification
 
 # provider name -> module and class. Modules are loaded when first used: an import is cold start.
 REGISTRY = {
@@ -30,4 +30,4 @@ def adapter(provider: str) -> Adapter:
     return cast(Adapter, getattr(import_module(module), name)())
 
 
-__all__ = ["REGISTRY", "Account", "Adapter", "MediaFile", "Token", "Verification", "adapter"]
+__all__ = ["REGISTRY", "Account", "Adapter", "Known", "MediaFile", "Token", "Verification", "adapter"]

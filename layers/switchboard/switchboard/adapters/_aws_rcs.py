@@ -3,12 +3,24 @@
 https://docs.aws.amazon.com/sms-voice/latest/userguide/rcs-rich-messaging.html
 """
 
-from typing import Any
+from typing import Any, assert_never
 
-from switchboard.adapters._reading import ErrorClass, enclosed, mapping, place, said, shown, text
+from switchboard.adapters._reading import (
+    ErrorClass,
+    chosen,
+    enclosed,
+    iso_moment,
+    mapping,
+    place,
+    said,
+    shown,
+    text,
+)
 from switchboard.errors import Rejected, Unreachable
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Custom,
     File,
     Image,
@@ -18,6 +30,16 @@ from switchboard.models.messages import (
     Status,
     Text,
     Video,
+)
+from switchboard.models.rich import (
+    CalendarSuggestion,
+    DialSuggestion,
+    OpenUrlSuggestion,
+    ReplySuggestion,
+    RichCard,
+    ShareLocationSuggestion,
+    Suggestion,
+    ViewLocationSuggestion,
 )
 
 LIFE = 1, 172_800  # seconds: the shortest and the longest
@@ -54,17 +76,44 @@ MEDIA = {"image": "image", "audio": "audio", "video": "video"}
 
 def content(message: Message) -> dict[str, Any]:
     """The RcsMessageContent. Rejected for what RCS cannot carry."""
+    if isinstance(message.content, Custom):
+        return message.content.custom
+    body = _content(message)
+    chips = [*body.get("Suggestions", []), *map(_suggestion, message.suggestions)]
+    return body | ({"Suggestions": chips} if chips else {})
+
+
+def _content(message: Message) -> dict[str, Any]:
     match message.content:
         case Text(text=words):
             if len(words) > LONGEST_BODY:
                 raise Rejected(1090)
             return {"Content": {"TextMessage": {"Body": words}}}
+        case Video(url=url, thumbnail_url=str(thumbnail)):
+            return {"Content": {"FileMessage": {"FileUrl": url, "ThumbnailUrl": thumbnail}}}
         case Image() | Audio() | Video() | File() as media:
             return {"Content": {"FileMessage": {"FileUrl": media.url}}}
         case Location() as location:
             return _location(location)
-        case Custom(custom=members):
-            return members
+        case Card(card=card):
+            orientation = message.rcs.orientation or "vertical"
+            side = message.rcs.image_alignment or ("left" if orientation == "horizontal" else None)
+            return {
+                "Content": {
+                    "RichCard": {
+                        "CardOrientation": orientation.upper(),
+                        **({"ThumbnailImageAlignment": side.upper()} if side else {}),
+                        "CardContent": _card(card),
+                    }
+                }
+            }
+        case Carousel(cards=cards):
+            width = message.rcs.card_width or "medium"
+            return {
+                "Content": {
+                    "Carousel": {"CardWidth": width.upper(), "CardContents": [_card(card) for card in cards]}
+                }
+            }
     raise Rejected(1140)
 
 
@@ -84,12 +133,57 @@ def inbound_content(body: object) -> InboundContent | None:
         first = text(value.get("mimeType")).partition("/")[0]
         return shown(MEDIA.get(first, "file"), f"s3://{bucket}/{key}" if bucket and key else "")
     if kind == "SUGGESTION":
-        return said(value.get("text") or value.get("postbackData"))
+        return chosen(value.get("postbackData"), value.get("text"))
     if kind == "LOCATION":
         spot = mapping(value.get("location")) or value
         words = {name: spot.get(name) for name in ("name", "address")}
         return place(spot.get("latitude"), spot.get("longitude"), **words)
     return said(body)
+
+
+def _card(card: RichCard) -> dict[str, Any]:
+    media = {"FileUrl": card.media_url, "Height": (card.media_height or "medium").upper()}
+    if card.thumbnail_url:
+        media["ThumbnailUrl"] = card.thumbnail_url
+    chips = [_suggestion(suggestion) for suggestion in card.suggestions]
+    return {
+        "Title": card.title,
+        "Description": card.text,
+        "Media": media,
+        **({"Suggestions": chips} if chips else {}),
+    }
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    """Without the addresses that devices fall back on, which AWS does not take."""
+    shown = {"Text": suggestion.text, "PostbackData": suggestion.postback}
+    match suggestion:
+        case ReplySuggestion():
+            return {"Reply": shown}
+        case DialSuggestion():
+            return {"DialPhone": {**shown, "PhoneNumber": f"+{suggestion.number}"}}
+        case ViewLocationSuggestion():
+            spot = {"Latitude": suggestion.latitude, "Longitude": suggestion.longitude}
+            label = {"Label": suggestion.label[:LONGEST_LABEL]} if suggestion.label else {}
+            return {"ShowLocation": {**shown, **spot, **label}}
+        case ShareLocationSuggestion():
+            return {"RequestLocation": shown}
+        case OpenUrlSuggestion():
+            view = (
+                {"Application": "WEBVIEW", "WebviewViewMode": suggestion.view.upper()}
+                if suggestion.view
+                else {}
+            )
+            return {"OpenUrl": {**shown, "Url": suggestion.url, **view}}
+        case CalendarSuggestion():
+            start, end = iso_moment(suggestion.start), iso_moment(suggestion.end)
+            if start is None or end is None:
+                raise Rejected(1020, "start and end must be ISO 8601")
+            words = {"Description": suggestion.description} if suggestion.description else {}
+            times = {"StartTime": start.timestamp(), "EndTime": end.timestamp()}
+            return {"CreateCalendarEvent": {**shown, "Title": suggestion.title, **times, **words}}
+        case _:
+            assert_never(suggestion)
 
 
 def _location(location: Location) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import httpx
 from switchboard.adapters import _whatsapp
 from switchboard.adapters._aws import call
 from switchboard.adapters._reading import answer, enclosed, mapping, objects, secret, text
-from switchboard.adapters.base import Account, Verification
+from switchboard.adapters.base import Account, Known, Verification
 from switchboard.adapters.templates import Template
 from switchboard.errors import ConfigurationError, Unanswered
 from switchboard.models.events import Event, Hook
@@ -25,9 +25,17 @@ PAGE = 100  # templates in one answer
 
 def send(message: Message, account: Account) -> httpx.Request:
     """Rejected for what WhatsApp cannot carry."""
+    return _call(account, message.sender, _whatsapp.body(message))
+
+
+def read(message: Known, account: Account, *, typing: bool) -> httpx.Request:
+    return _call(account, message.sender, _whatsapp.read(message, typing=typing))
+
+
+def _call(account: Account, sender: str, message: Mapping[str, Any]) -> httpx.Request:
     body = {
-        "originationPhoneNumberId": phone_number_id(account, message.sender),
-        "message": _blob(_whatsapp.body(message)),
+        "originationPhoneNumberId": phone_number_id(account, sender),
+        "message": _blob(message),
         "metaApiVersion": account.get("meta_version", META_VERSION),
     }
     return call(account, "POST", "/v1/whatsapp/send", body=body)

@@ -1,20 +1,23 @@
 """Viber Business Messages through Infobip: https://www.infobip.com/docs/api/channels/viber"""
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any, assert_never
-from urllib.parse import unquote, urlsplit
 
-from switchboard.adapters._reading import said, shown, text
+from switchboard.adapters._reading import file_name, said, shown, text
 from switchboard.errors import Rejected
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Custom,
     File,
     Image,
     InboundContent,
     Location,
     Message,
+    Reaction,
+    Several,
+    Sticker,
     Template,
     Text,
     Vcard,
@@ -31,13 +34,24 @@ def content(message: Message) -> dict[str, Any]:
     content = message.content
     match content:
         case Text():
-            return {"type": "TEXT", "text": content.text}
+            return {"type": "TEXT", "text": content.text, **_button(message)}
         case Image():
             caption = {"text": content.caption} if content.caption else {}
-            return {"type": "IMAGE", "mediaUrl": content.url, **caption}
+            return {"type": "IMAGE", "mediaUrl": content.url, **caption, **_button(message)}
+        case Video():
+            if content.thumbnail_url is None or message.viber.duration is None:
+                raise Rejected(1010, "a video needs its thumbnail and its duration")
+            caption = {"text": content.caption} if content.caption else {}
+            return {
+                "type": "VIDEO",
+                "mediaUrl": content.url,
+                "mediaDuration": f"PT{message.viber.duration}S",
+                "thumbnailUrl": content.thumbnail_url,
+                **caption,
+                **_button(message),
+            }
         case File():
-            name = PurePosixPath(unquote(urlsplit(content.url).path)).name
-            return {"type": "FILE", "mediaUrl": content.url, "fileName": name or "file"}
+            return {"type": "FILE", "mediaUrl": content.url, "fileName": file_name(content) or "file"}
         case Template():
             return {
                 "type": "OTP_TEMPLATE",
@@ -47,11 +61,17 @@ def content(message: Message) -> dict[str, Any]:
             }
         case Custom():
             return content.custom
-        case Audio() | Video() | Vcard() | Location():
-            # A video would need a length and a thumbnail, which our API does not ask for.
+        case Audio() | Vcard() | Location():
+            raise Rejected(1140)
+        case Sticker() | Reaction() | Several() | Card() | Carousel():
             raise Rejected(1140)
         case _:
             assert_never(content)
+
+
+def _button(message: Message) -> dict[str, Any]:
+    action = message.viber.action
+    return {"button": {"title": action.text, "action": action.url}} if action else {}
 
 
 def lifetime(message: Message) -> int | None:

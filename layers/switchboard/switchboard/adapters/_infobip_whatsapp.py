@@ -5,26 +5,49 @@ https://www.infobip.com/docs/api/channels/whatsapp
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any, Literal, assert_never
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
 from switchboard.adapters._infobip import call, callback
-from switchboard.adapters._reading import answer, objects, phone, place, said, shown, text
-from switchboard.adapters.base import Account, Verification
+from switchboard.adapters._reading import (
+    answer,
+    chosen,
+    file_name,
+    mapping,
+    number,
+    objects,
+    phone,
+    place,
+    said,
+    shown,
+    sticker,
+    tapped,
+    text,
+)
+from switchboard.adapters.base import Account, Known, Verification
 from switchboard.errors import Rejected, Unanswered
+from switchboard.models.events import Product, Quoted
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
+    ContactCards,
     Custom,
     File,
     Image,
     InboundContent,
     Location,
     Message,
+    Order,
+    OrderedProduct,
+    Reaction,
+    Several,
+    Sticker,
     Template,
     Text,
+    Unsupported,
     Vcard,
     Video,
 )
@@ -33,14 +56,10 @@ from switchboard.models.messages import (
 # message.type, and the member that holds the words.
 WORDS = {
     "TEXT": "text",
-    "BUTTON": "text",
-    "INTERACTIVE_BUTTON_REPLY": "title",
-    "INTERACTIVE_LIST_REPLY": "title",
     "INTERACTIVE_FLOW_REPLY": "text",
 }
 MEDIA = {
     "IMAGE": "image",
-    "STICKER": "image",
     "AUDIO": "audio",
     "VOICE": "audio",
     "VIDEO": "video",
@@ -81,14 +100,62 @@ def send(message: Message, account: Account) -> httpx.Request:
     return call(account, "POST", f"whatsapp/1/message/{kind}", body=body)
 
 
+def read(message: Known, account: Account) -> httpx.Request:
+    """https://www.infobip.com/docs/api/channels/whatsapp/whatsapp-inbound-messages/mark-whatsapp-message-as-read"""
+    ids = (quote(identifier, safe="") for identifier in (message.sender, message.provider_id))
+    return call(account, "POST", "whatsapp/1/senders/{}/message/{}/read".format(*ids))
+
+
+def quoted(message: Mapping[str, Any]) -> Quoted | None:
+    """What a message answers: by our id, if it is ours."""
+    context = mapping(message.get("context"))
+    if not text(context.get("id")):
+        return None
+    product = mapping(context.get("referredProduct"))
+    catalog, retailer = text(product.get("catalogId")), text(product.get("productRetailerId"))
+    return Quoted(
+        provider_id=text(context["id"]),
+        sender=phone(context.get("from")) or None,
+        product=Product(catalog_id=catalog, retailer_id=retailer) if catalog and retailer else None,
+    )
+
+
 def inbound_content(message: Mapping[str, Any]) -> InboundContent:
     kind = text(message.get("type"))
     if kind in WORDS:
         return said(message.get(WORDS[kind]))
-    if kind == "LOCATION":
-        words = {name: message.get(name) for name in ("name", "address", "url")}
-        return place(message.get("latitude"), message.get("longitude"), **words)
+    match kind:
+        case "BUTTON":
+            return tapped(message.get("payload"), message.get("text"))
+        case "INTERACTIVE_BUTTON_REPLY" | "INTERACTIVE_LIST_REPLY":
+            return chosen(message.get("id"), message.get("title"), message.get("description"))
+        case "LOCATION":
+            words = {name: message.get(name) for name in ("name", "address", "url")}
+            return place(message.get("latitude"), message.get("longitude"), **words)
+        case "STICKER":
+            return sticker(text(message.get("url")))
+        case "REACTION":
+            taken_back = message.get("action") == "REMOVED"
+            return Reaction(type="reaction", emoji="" if taken_back else text(message.get("emoji")))
+        case "CONTACT":
+            cards = tuple(objects(message.get("contacts")))
+            return ContactCards(type="contacts", cards=cards) if cards else Unsupported(type="unsupported")
+        case "ORDER" if catalog := text(message.get("catalogId")):
+            return _order(catalog, message)
     return shown(MEDIA.get(kind), text(message.get("url")), message.get("caption"))
+
+
+def _order(catalog: str, message: Mapping[str, Any]) -> Order:
+    products = tuple(
+        OrderedProduct(
+            retailer_id=text(item.get("productRetailerId")),
+            quantity=number(item.get("quantity")),
+            price=number(item.get("itemPrice")),
+            currency=text(item.get("currency")),
+        )
+        for item in objects(message.get("productItems"))
+    )
+    return Order(type="order", catalog_id=catalog, products=products, text=text(message.get("text")) or None)
 
 
 def check(account: Account, sender: str) -> httpx.Request:
@@ -121,7 +188,7 @@ def _content(message: Message) -> tuple[str, dict[str, Any]]:
         case Audio():
             return "audio", {"mediaUrl": content.url}
         case File():
-            name = PurePosixPath(unquote(urlsplit(content.url).path)).name
+            name = file_name(content)
             return "document", _media(content) | ({"filename": name} if name else {})
         case Location():
             words = {"name": content.name, "address": content.address}
@@ -135,7 +202,9 @@ def _content(message: Message) -> tuple[str, dict[str, Any]]:
             }
         case Custom():
             return _custom(content.custom)
-        case Vcard():
+        case Sticker() if content.url:
+            return "sticker", {"mediaUrl": content.url}
+        case Vcard() | Sticker() | Reaction() | Several() | Card() | Carousel():
             raise Rejected(1140)
         case _:
             assert_never(content)

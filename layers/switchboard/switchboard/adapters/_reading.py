@@ -7,7 +7,9 @@ import json
 import math
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import PurePosixPath
 from typing import Any, NoReturn
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import httpx
@@ -17,11 +19,14 @@ from switchboard.errors import ConfigurationError, Fault, InvalidRequest, Reject
 from switchboard.models.events import Hook
 from switchboard.models.messages import (
     Audio,
+    Button,
     File,
     Image,
     InboundContent,
     Location,
+    Reply,
     Status,
+    Sticker,
     Text,
     Unsupported,
     Video,
@@ -113,6 +118,11 @@ def amount(value: object) -> Decimal | None:
     return sum_ if sum_.is_finite() and sum_ >= 0 else None
 
 
+def number(value: object) -> str:
+    """A number's digits, as they were sent; empty if it is none."""
+    return "" if amount(value) is None else str(value)
+
+
 def own_uuid(value: object) -> str | None:
     """Our message_uuid from an echo field, in the form we sent it. Others may use the same field."""
     if not isinstance(value, str):
@@ -158,6 +168,30 @@ def shown(kind: str | None, url: str, caption: object = None) -> InboundContent:
     return _MEDIA[kind].model_validate({"type": kind, "url": url, "caption": text(caption) or None})
 
 
+def sticker(url: str) -> InboundContent:
+    """A sticker somebody sent."""
+    return Sticker(type="sticker", url=url) if url else Unsupported(type="unsupported")
+
+
+def chosen(identifier: object, title: object, description: object = None) -> InboundContent:
+    """What somebody chose of what we offered. Without an id it is as good as written."""
+    if not text(identifier):
+        return said(title)
+    return Reply(
+        type="reply",
+        id=text(identifier),
+        title=text(title) or text(identifier),
+        description=text(description) or None,
+    )
+
+
+def tapped(payload: object, words: object) -> InboundContent:
+    """A template's button that somebody tapped."""
+    if not (text(payload) or text(words)):
+        return Unsupported(type="unsupported")
+    return Button(type="button", payload=text(payload) or text(words), text=text(words) or text(payload))
+
+
 def place(latitude: object, longitude: object, **words: object) -> InboundContent:
     """A location; `words` are its `name`, `address` and `url`."""
     try:
@@ -168,6 +202,11 @@ def place(latitude: object, longitude: object, **words: object) -> InboundConten
         return Unsupported(type="unsupported")
     named = {name: text(value) or None for name, value in words.items()}
     return Location.model_validate({"type": "location", "latitude": spot[0], "longitude": spot[1], **named})
+
+
+def file_name(file: File) -> str:
+    """The name that a file is shown under; empty if even its address has none."""
+    return file.name or PurePosixPath(unquote(urlsplit(file.url).path)).name
 
 
 def final_status(kind: ErrorClass) -> Status:

@@ -6,39 +6,62 @@ https://developers.facebook.com/docs/whatsapp/cloud-api
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import PurePosixPath
 from typing import Any, assert_never
-from urllib.parse import unquote, urlsplit
 
 from switchboard.adapters import _meta
 from switchboard.adapters._reading import (
     ErrorClass,
+    chosen,
+    file_name,
     final_status,
     integer,
     mapping,
     moment,
+    number,
     objects,
     own_uuid,
     phone,
     place,
     said,
     shown,
+    sticker,
+    tapped,
     text,
 )
+from switchboard.adapters.base import Known
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unavailable, Unreachable
-from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt, TemplateNews, Usage
+from switchboard.models.events import (
+    Event,
+    Failure,
+    Hook,
+    Inbound,
+    Product,
+    Quoted,
+    Receipt,
+    TemplateNews,
+    Usage,
+)
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
+    ContactCards,
     Custom,
     File,
     Image,
     InboundContent,
     Location,
     Message,
+    Order,
+    OrderedProduct,
+    Reaction,
+    Several,
     Status,
+    Sticker,
     Template,
     Text,
+    Unsupported,
     Vcard,
     Video,
 )
@@ -92,7 +115,7 @@ UNKNOWN: tuple[ErrorClass, int] = (Rejected, 1330)
 PAUSES = {131056: 6, 131048: 3600, 131064: 3600}
 
 # https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components#messages-object
-MEDIA = {"image": "image", "sticker": "image", "audio": "audio", "video": "video", "document": "file"}
+MEDIA = {"image": "image", "audio": "audio", "video": "video", "document": "file"}
 OPENED = "request_welcome"  # somebody opened the chat for the first time and has written nothing
 
 MEDIA_URL = f"{_meta.BASE_URL}/"
@@ -106,11 +129,25 @@ def body(message: Message) -> dict[str, Any]:
     # Since 2026 a person can be known by a business-scoped user id only, "US.1349...".
     to = "to" if message.recipient.isdecimal() else "recipient"
     return {
+        **_quote(message),
         **_content(message),
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
         to: message.recipient,
         "biz_opaque_callback_data": message.message_uuid,
+    }
+
+
+def read(message: Known, *, typing: bool) -> dict[str, Any]:
+    """The JSON that marks a person's message, and all before it, as read.
+
+    https://developers.facebook.com/docs/whatsapp/cloud-api/typing-indicators
+    """
+    return {
+        "messaging_product": "whatsapp",
+        "status": "read",
+        "message_id": message.provider_id,
+        **({"typing_indicator": {"type": "text"}} if typing else {}),
     }
 
 
@@ -128,6 +165,13 @@ def events(entries: object, hook: Hook) -> list[Event]:
     return found
 
 
+def _quote(message: Message) -> dict[str, Any]:
+    """What a message answers. A reaction names it by itself."""
+    if message.reply_to is None or isinstance(message.content, Reaction):
+        return {}
+    return {"context": {"message_id": message.reply_to}}
+
+
 def _content(message: Message) -> dict[str, Any]:
     """The request's members beside the addressing."""
     content = message.content
@@ -140,7 +184,7 @@ def _content(message: Message) -> dict[str, Any]:
         case Audio():
             return {"type": "audio", "audio": {"link": content.url}}
         case File():
-            name = PurePosixPath(unquote(urlsplit(content.url).path)).name
+            name = file_name(content)
             return {"type": "document", "document": _media(content) | ({"filename": name} if name else {})}
         case Template():
             return {"type": "template", "template": _template(content, message.whatsapp.locale)}
@@ -153,7 +197,15 @@ def _content(message: Message) -> dict[str, Any]:
                 "type": "location",
                 "location": spot | {name: said for name, said in words.items() if said},
             }
-        case Vcard():
+        case Sticker():
+            which = {"link": content.url} if content.url else {"id": content.id}
+            return {"type": "sticker", "sticker": which}
+        case Reaction():
+            if message.reply_to is None:
+                raise Rejected(1020, "nothing to react to")
+            reaction = {"message_id": message.reply_to, "emoji": content.emoji}
+            return {"type": "reaction", "reaction": reaction}
+        case Vcard() | Several() | Card() | Carousel():
             raise Rejected(1140)
         case _:
             assert_never(content)
@@ -228,6 +280,24 @@ def _inbound(raw: dict[str, Any], value: Mapping[str, Any], hook: Hook) -> Inbou
         at=at,
         content=_inbound_content(raw),
         raw=raw,
+        # There is one for each person who writes: with several it is not known whose it is.
+        profile=text(mapping(contacts[0].get("profile")).get("name")) or None if len(contacts) == 1 else None,
+        quotes=_quoted(raw),
+    )
+
+
+def _quoted(raw: Mapping[str, Any]) -> Quoted | None:
+    """What a message answers, or reacts to. One that was only passed on has a context without an id."""
+    context = mapping(raw.get("context"))
+    identifier = text(context.get("id")) or text(mapping(raw.get("reaction")).get("message_id"))
+    if not identifier:
+        return None
+    product = mapping(context.get("referred_product"))
+    catalog, retailer = text(product.get("catalog_id")), text(product.get("product_retailer_id"))
+    return Quoted(
+        provider_id=identifier,
+        sender=phone(context.get("from")) or None,
+        product=Product(catalog_id=catalog, retailer_id=retailer) if catalog and retailer else None,
     )
 
 
@@ -238,17 +308,43 @@ def _inbound_content(raw: Mapping[str, Any]) -> InboundContent:
         case "text":
             return said(body.get("body"))
         case "button":
-            return said(body.get("text"))
+            return tapped(body.get("payload"), body.get("text"))
         case "interactive":
             reply = mapping(body.get(text(body.get("type"))))
-            return said(reply.get("title") or reply.get("body"))
+            words = reply.get("title") or reply.get("body")
+            return chosen(reply.get("id"), words, reply.get("description"))
+        case "reaction":
+            return Reaction(type="reaction", emoji=text(body.get("emoji")))
+        case "order":
+            return _order(body)
+        case "contacts":
+            cards = tuple(objects(raw.get("contacts")))
+            return ContactCards(type="contacts", cards=cards) if cards else Unsupported(type="unsupported")
         case "location":
             words = {name: body.get(name) for name in ("name", "address", "url")}
             return place(body.get("latitude"), body.get("longitude"), **words)
     # The id lasts for days, the url that may come with it for minutes.
     media_id = text(body.get("id"))
     url = f"{MEDIA_URL}{media_id}" if media_id else text(body.get("url"))
+    if kind == "sticker":
+        return sticker(url)
     return shown(MEDIA.get(kind), url, body.get("caption"))
+
+
+def _order(body: Mapping[str, Any]) -> InboundContent:
+    catalog = text(body.get("catalog_id"))
+    if not catalog:
+        return Unsupported(type="unsupported")
+    products = tuple(
+        OrderedProduct(
+            retailer_id=text(item.get("product_retailer_id")),
+            quantity=number(item.get("quantity")),
+            price=number(item.get("item_price")),
+            currency=text(item.get("currency")),
+        )
+        for item in objects(body.get("product_items"))
+    )
+    return Order(type="order", catalog_id=catalog, products=products, text=text(body.get("text")) or None)
 
 
 def _template_news(value: dict[str, Any]) -> list[Event]:

@@ -57,6 +57,8 @@ from switchboard.errors import (
 from switchboard.models.events import Event, Hook, Inbound
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
     Custom,
     File,
@@ -64,6 +66,9 @@ from switchboard.models.messages import (
     InboundContent,
     Location,
     Message,
+    Reaction,
+    Several,
+    Sticker,
     Template,
     Text,
     Unsupported,
@@ -322,6 +327,8 @@ def _content(message: Message) -> dict[str, Any]:
         case Image() | Audio() | Video() | File() | Vcard():
             raise Rejected(1140)  # Custom by now: see `attach`
         case Location() | Template():
+            raise Rejected(1140)
+        case Sticker() | Reaction() | Several() | Card() | Carousel():
             raise Rejected(1140)
         case _:
             assert_never(content)

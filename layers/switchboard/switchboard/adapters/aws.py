@@ -30,7 +30,15 @@ from switchboard.adapters._reading import (
     said,
     text,
 )
-from switchboard.adapters.base import Account, Adapter, MediaBy, Verification, by_http_status, retry_after
+from switchboard.adapters.base import (
+    Account,
+    Adapter,
+    Known,
+    MediaBy,
+    Verification,
+    by_http_status,
+    retry_after,
+)
 from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import (
     BadSignature,
@@ -50,6 +58,7 @@ from switchboard.models.messages import (
     Image,
     Message,
     Part,
+    Several,
     Status,
     Text,
     Vcard,
@@ -147,6 +156,7 @@ class Aws(Adapter, KeepsTemplates):
     secrets = ("secret_access_key", "session_token")
     longest_text: ClassVar[Mapping[Channel, int]] = {Channel.SMS: LONGEST_BODY}
     answers_stop = frozenset({Channel.SMS})
+    quotable = frozenset({Channel.WHATSAPP})
 
     def media_by(self, message: Message) -> MediaBy:
         return "s3" if message.channel in (Channel.MMS, Channel.RCS) else "link"
@@ -159,7 +169,7 @@ class Aws(Adapter, KeepsTemplates):
             raise Rejected(1090)
         body |= {
             "DestinationPhoneNumber": f"+{message.recipient}",
-            "OriginationIdentity": _origin(message.sender),
+            "OriginationIdentity": message.sms.pool_id or _origin(message.sender),
             "Context": _context(message),
         }
         if name := account.get("configuration_set"):
@@ -168,6 +178,11 @@ class Aws(Adapter, KeepsTemplates):
             shortest, longest = _aws_rcs.LIFE if message.channel is Channel.RCS else LIFE
             body["TimeToLive"] = min(max(message.lifetime, shortest), longest)
         return _aws.operation(account, operation, body)
+
+    def read(self, message: Known, account: Account, *, typing: bool) -> httpx.Request | None:
+        if message.channel is not Channel.WHATSAPP:
+            return None
+        return _aws_social.read(message, account, typing=typing)
 
     def sign(self, request: httpx.Request, account: Account) -> None:
         _aws.sign(request, account)
@@ -258,6 +273,7 @@ def _operation(message: Message, account: Account) -> tuple[str, dict[str, Any]]
             return "SendMediaMessage", _media_body(message)
     return "SendTextMessage", {
         **_text_body(message),
+        **_register(message),
         "MessageType": account.get("message_type", "TRANSACTIONAL"),
     }
 
@@ -268,8 +284,19 @@ def _text_body(message: Message) -> dict[str, Any]:
     return {"MessageBody": message.content.text}
 
 
+def _register(message: Message) -> dict[str, Any]:
+    """What India's register calls the text and its sender."""
+    named = {"IN_TEMPLATE_ID": message.sms.content_id, "IN_ENTITY_ID": message.sms.entity_id}
+    found = {name: value for name, value in named.items() if value}
+    return {"DestinationCountryParameters": found} if found else {}
+
+
 def _media_body(message: Message) -> dict[str, Any]:
     content = message.content
+    if isinstance(content, Text):
+        return _text_body(message)
+    if isinstance(content, Several) and len(content.items) == 1:  # AWS takes no more
+        (content,) = content.items
     if not isinstance(content, Image | Audio | Video | File | Vcard):
         raise Rejected(1140)
     if not content.url.startswith("s3://"):

@@ -8,7 +8,8 @@ import hashlib
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, ClassVar, Literal
@@ -104,6 +105,8 @@ class Adapter(ABC):
     """Receipts repeat our message_uuid. If not, they are matched by the provider's id."""
     watermarks: ClassVar[bool] = False
     """Receipts name a moment in a conversation instead of a message."""
+    quotable: ClassVar[frozenset[Channel]] = frozenset()
+    """Channels on which people's messages can refer to ours, by the provider's id: so that it is kept."""
     answers_stop: ClassVar[frozenset[Channel]] = frozenset()
     """Channels on which the provider itself confirms to people that they opted out, unless the account's
     `self_managed_opt_outs` is true."""
@@ -167,7 +170,8 @@ class Adapter(ABC):
     ) -> bool:
         """Make one of these requests. False if there is none; raises like `send`."""
         account = self.authorised(account, client)
-        made = request(account)
+        with _writable():
+            made = request(account)
         if made is None:
             return False
         reply = self.asked(lambda _: made, account, client)
@@ -229,7 +233,8 @@ class Adapter(ABC):
         """Ask the provider about an account and its sender."""
         try:
             account = self.authorised(account, client)
-            request = self.check(account, channel, sender)
+            with _writable():
+                request = self.check(account, channel, sender)
             if request is None:
                 return Verification("verified", "this provider offers no check: only used once it sends")
             reply = self.exchange(request, account, client)
@@ -258,7 +263,9 @@ class Adapter(ABC):
     ) -> httpx.Response:
         """The answer to a request that may want an access token. Raises like `send`."""
         account = self.authorised(account, client)
-        reply = self.exchange(request(account), account, client)
+        with _writable():
+            made = request(account)
+        reply = self.exchange(made, account, client)
         if account.token and self.wants_login(reply):
             # Refused, so nothing was done: once more with a new token.
             _tokens.pop(_token_key(account), None)
@@ -272,7 +279,8 @@ class Adapter(ABC):
         key = _token_key(account)
         value, until = _tokens.get(key, ("", 0.0))
         if time.monotonic() >= until:
-            request = self.login(account)
+            with _writable():
+                request = self.login(account)
             if request is None:
                 return account
             try:
@@ -298,6 +306,15 @@ class Adapter(ABC):
             raise ConfigurationError(1370, type(error).__name__) from None
         except httpx.TransportError as error:
             raise Unanswered(1331, type(error).__name__) from error
+
+
+@contextmanager
+def _writable() -> Iterator[None]:
+    """A setting that no header can hold was set wrongly: ConfigurationError."""
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise ConfigurationError(1370, "not ASCII") from None  # the error would quote it
 
 
 _tokens: dict[tuple[str, str], tuple[str, float]] = {}

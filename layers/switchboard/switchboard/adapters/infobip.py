@@ -7,6 +7,8 @@ that are set up with Infobip end in ?token=<callback_token>.
 The key needs the scopes to send (`message:send`), for WhatsApp's templates and checks `whatsapp:manage`, and
 for checks of the others `account-management:manage`.
 
+A message that answers another one goes out without it: Infobip's WhatsApp has no quotes, and no reactions.
+
 Custom content of Viber is a `content` ({"type": "LIST", ...}). Custom content of WhatsApp is the kind of
 message, as it ends the address that it is sent to, with its `content`:
 {"interactive/buttons": {"body": {"text": ...}, "action": {"buttons": [...]}}}.
@@ -36,7 +38,7 @@ from switchboard.adapters._reading import (
     secret,
     text,
 )
-from switchboard.adapters.base import Account, Adapter, Verification, by_http_status
+from switchboard.adapters.base import Account, Adapter, Known, Verification, by_http_status
 from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import (
     BadSignature,
@@ -142,6 +144,7 @@ class Infobip(Adapter, KeepsTemplates):
     channels = frozenset({Channel.SMS, Channel.WHATSAPP, Channel.VIBER})
     secrets = ("api_key", "callback_token")
     deduplicates = True
+    quotable = frozenset({Channel.WHATSAPP})
 
     # --- sending ---------------------------------------------------------------------------------
 
@@ -169,6 +172,9 @@ class Infobip(Adapter, KeepsTemplates):
         body = answer(reply)
         older = mapping(mapping(body.get("requestError")).get("serviceException"))
         return by_http_status(reply, text(body.get("errorCode")) or text(older.get("messageId")))
+
+    def read(self, message: Known, account: Account, *, typing: bool) -> httpx.Request | None:
+        return _infobip_whatsapp.read(message, account) if message.channel is Channel.WHATSAPP else None
 
     # --- callbacks -------------------------------------------------------------------------------
 
@@ -243,10 +249,19 @@ def _sms(message: Message, account: Account) -> httpx.Request:
     if not isinstance(message.content, Text):
         raise Rejected(1140)
     content = {"text": message.content.text}
-    options = _validity(message.lifetime, SMS_LIFE)
+    if message.sms.encoding == "text":
+        content["transliteration"] = "NON_UNICODE"
+    options = _validity(message.lifetime, SMS_LIFE) | _register(message)
     return _infobip.call(
         account, "POST", "sms/3/messages", body=_envelope(message, account, content, options, "delivery")
     )
+
+
+def _register(message: Message) -> dict[str, Any]:
+    """What India's register calls the text and its sender."""
+    named = {"contentTemplateId": message.sms.content_id, "principalEntityId": message.sms.entity_id}
+    found = {name: value for name, value in named.items() if value}
+    return {"regional": {"indiaDlt": found}} if found else {}
 
 
 def _viber(message: Message, account: Account) -> httpx.Request:
@@ -345,7 +360,7 @@ def _usage(raw: Mapping[str, Any]) -> Usage | None:
 
 def _inbound(raw: dict[str, Any], hook: Hook) -> Inbound | None:
     channel = _channel(raw)
-    by_viber = channel is Channel.VIBER
+    by_viber, by_whatsapp = channel is Channel.VIBER, channel is Channel.WHATSAPP
     sender = phone(raw.get("sender" if by_viber else "from"))
     # Somebody with a user name may show no number.
     sender = sender or text(mapping(raw.get("contact")).get("userId"))
@@ -362,6 +377,8 @@ def _inbound(raw: dict[str, Any], hook: Hook) -> Inbound | None:
         at=at,
         content=_inbound_content(channel, raw),
         raw=raw,
+        profile=text(mapping(raw.get("contact")).get("name")) or None,
+        quotes=_infobip_whatsapp.quoted(mapping(raw.get("message"))) if by_whatsapp else None,
     )
 
 

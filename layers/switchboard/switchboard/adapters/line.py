@@ -48,6 +48,8 @@ from switchboard.errors import (
 from switchboard.models.events import Event, Hook, Inbound, Receipt
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
     Custom,
     File,
@@ -55,7 +57,10 @@ from switchboard.models.messages import (
     InboundContent,
     Location,
     Message,
+    Reaction,
+    Several,
     Status,
+    Sticker,
     Template,
     Text,
     Vcard,
@@ -230,7 +235,7 @@ def _message(message: Message, preview: str) -> dict[str, Any]:
         case Image():
             return {"type": "image", "originalContentUrl": content.url, "previewImageUrl": content.url}
         case Video():
-            shown_first = preview or content.url
+            shown_first = content.thumbnail_url or preview or content.url
             return {"type": "video", "originalContentUrl": content.url, "previewImageUrl": shown_first}
         case Location():
             spot = {"latitude": content.latitude, "longitude": content.longitude}
@@ -241,6 +246,8 @@ def _message(message: Message, preview: str) -> dict[str, Any]:
             return content.custom
         case Audio() | File() | Vcard() | Template():
             raise Rejected(1140)  # audio is Custom by now: see `attach`
+        case Sticker() | Reaction() | Several() | Card() | Carousel():
+            raise Rejected(1140)
         case _:
             assert_never(content)
 

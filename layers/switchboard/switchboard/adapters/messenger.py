@@ -25,7 +25,7 @@ from switchboard.adapters._reading import (
     shown,
     text,
 )
-from switchboard.adapters.base import Account, Adapter, Verification, by_http_status, retry_after
+from switchboard.adapters.base import Account, Adapter, Known, Verification, by_http_status, retry_after
 from switchboard.errors import (
     ConfigurationError,
     Rejected,
@@ -38,6 +38,8 @@ from switchboard.errors import (
 from switchboard.models.events import Conversation, Event, Hook, Inbound, Receipt, Watermark
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
     Custom,
     File,
@@ -45,7 +47,10 @@ from switchboard.models.messages import (
     InboundContent,
     Location,
     Message,
+    Reaction,
+    Several,
     Status,
+    Sticker,
     Template,
     Text,
     Vcard,
@@ -99,6 +104,11 @@ class Messenger(Adapter):
         }
         if kind == "MESSAGE_TAG" and options.tag:
             body["tag"] = options.tag
+        return _meta.post(account, message.sender, "messages", body=body)
+
+    def read(self, message: Known, account: Account, *, typing: bool) -> httpx.Request:
+        """All that the person wrote. That somebody types would be a request of its own."""
+        body = {"recipient": {"id": message.recipient}, "sender_action": "mark_seen"}
         return _meta.post(account, message.sender, "messages", body=body)
 
     def accepted(self, reply: httpx.Response) -> str:
@@ -160,6 +170,8 @@ def _content(message: Message) -> dict[str, Any]:
         case Custom():
             return content.custom
         case Location() | Template() | Vcard():
+            raise Rejected(1140)
+        case Sticker() | Reaction() | Several() | Card() | Carousel():
             raise Rejected(1140)
         case _:
             assert_never(content)

@@ -22,13 +22,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 from urllib.parse import quote
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import httpx
 
 from switchboard.adapters._reading import (
     ErrorClass,
     answer,
+    chosen,
     final_status,
     integer,
     iso_moment,
@@ -42,7 +43,15 @@ from switchboard.adapters._reading import (
     shown,
     text,
 )
-from switchboard.adapters.base import Account, Adapter, Token, Verification, by_http_status, retry_after
+from switchboard.adapters.base import (
+    Account,
+    Adapter,
+    Known,
+    Token,
+    Verification,
+    by_http_status,
+    retry_after,
+)
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,
@@ -57,6 +66,8 @@ from switchboard.errors import (
 from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
     Custom,
     File,
@@ -64,11 +75,24 @@ from switchboard.models.messages import (
     InboundContent,
     Location,
     Message,
+    Reaction,
+    Several,
     Status,
+    Sticker,
     Template,
     Text,
     Vcard,
     Video,
+)
+from switchboard.models.rich import (
+    CalendarSuggestion,
+    DialSuggestion,
+    OpenUrlSuggestion,
+    ReplySuggestion,
+    RichCard,
+    ShareLocationSuggestion,
+    Suggestion,
+    ViewLocationSuggestion,
 )
 
 # https://developers.google.com/business-communications/rcs-business-messaging/reference/rest/v1/UserEvent
@@ -192,6 +216,18 @@ class RcsGoogle(Adapter):
         kind, code = ERRORS[word]
         return kind(code, word, retry_after(reply))
 
+    def read(self, message: Known, account: Account, *, typing: bool) -> httpx.Request:
+        """That somebody types is an event of its own, which is not sent."""
+        body = {"eventType": "READ", "messageId": message.provider_id.partition(" ")[0]}
+        # A repeat is ignored.
+        event_id = str(uuid5(NAMESPACE_URL, f"{message.sender} {message.provider_id}"))
+        query = {"eventId": event_id, "agentId": message.sender}
+        return _call(account, "POST", message.recipient, "agentEvents", query, body)
+
+    def revoke(self, message: Known, account: Account) -> httpx.Request:
+        what = f"agentMessages/{quote(message.provider_id, safe='')}"
+        return _call(account, "DELETE", message.recipient, what, {"agentId": message.sender})
+
     # --- callbacks -------------------------------------------------------------------------------
 
     def verify(self, hook: Hook, account: Account) -> None:
@@ -283,11 +319,19 @@ def _word(reply: httpx.Response) -> str:
 def _traffic(message: Message, account: Account) -> str:
     if message.confirms_opt_out:
         return ACKNOWLEDGEMENT
+    if message.rcs.category:
+        return message.rcs.category.upper().replace("-", "")
     return account.get("message_traffic_type", TRANSACTION)
 
 
 def _content(message: Message) -> dict[str, Any]:
     """The AgentContentMessage. Rejected for what RCS cannot carry."""
+    body = _said(message)
+    chips = [*body.get("suggestions", []), *map(_suggestion, message.suggestions)]
+    return {**body, "suggestions": chips} if message.suggestions else body
+
+
+def _said(message: Message) -> dict[str, Any]:
     content = message.content
     match content:
         case Text():
@@ -295,15 +339,86 @@ def _content(message: Message) -> dict[str, Any]:
                 raise Rejected(1090)
             return {"text": content.text}
         case Image() | Audio() | Video() | File():
-            return {"contentInfo": {"fileUrl": content.url}}
+            thumbnail = content.thumbnail_url if isinstance(content, Video) else None
+            return {"contentInfo": _file(content.url, thumbnail)}
         case Location():
             return _location(content)
+        case Card():
+            orientation = message.rcs.orientation or "vertical"
+            side = message.rcs.image_alignment or ("left" if orientation == "horizontal" else None)
+            card = {
+                "cardOrientation": orientation.upper(),
+                **({"thumbnailImageAlignment": side.upper()} if side else {}),
+                "cardContent": _card(content.card),
+            }
+            return {"richCard": {"standaloneCard": card}}
+        case Carousel():
+            cards = [_card(card) for card in content.cards]
+            width = (message.rcs.card_width or "medium").upper()
+            return {"richCard": {"carouselCard": {"cardWidth": width, "cardContents": cards}}}
         case Custom():
             return content.custom
-        case Vcard() | Template():
+        case Vcard() | Template() | Sticker() | Reaction() | Several():
             raise Rejected(1140)
         case _:
             assert_never(content)
+
+
+def _file(url: str, thumbnail: str | None = None, *, refresh: bool = False) -> dict[str, Any]:
+    return {
+        "fileUrl": url,
+        **({"thumbnailUrl": thumbnail} if thumbnail else {}),
+        **({"forceRefresh": True} if refresh else {}),
+    }
+
+
+def _card(card: RichCard) -> dict[str, Any]:
+    file = _file(card.media_url, card.thumbnail_url, refresh=card.refresh)
+    chips = [_suggestion(suggestion) for suggestion in card.suggestions]
+    return {
+        "title": card.title,
+        "description": card.text,
+        "media": {"height": (card.media_height or "medium").upper(), "contentInfo": file},
+        **({"suggestions": chips} if chips else {}),
+    }
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    shown = {"text": suggestion.text, "postbackData": suggestion.postback}
+    action: dict[str, Any]
+    match suggestion:
+        case ReplySuggestion():
+            return {"reply": shown}
+        case DialSuggestion():
+            action = {"dialAction": {"phoneNumber": f"+{suggestion.number}"}}
+        case ViewLocationSuggestion():
+            spot = {"latitude": suggestion.latitude, "longitude": suggestion.longitude}
+            label = {"label": suggestion.label[:LONGEST_LABEL]} if suggestion.label else {}
+            action = {"viewLocationAction": {"latLong": spot, **label}}
+        case ShareLocationSuggestion():
+            action = {"shareLocationAction": {}}
+        case OpenUrlSuggestion():
+            words = {"description": suggestion.description} if suggestion.description else {}
+            target = {"url": suggestion.url, **words}
+            if suggestion.view:
+                target |= {"application": "WEBVIEW", "webviewViewMode": suggestion.view.upper()}
+            action = {"openUrlAction": target}
+        case CalendarSuggestion():
+            words = {"description": suggestion.description} if suggestion.description else {}
+            times = {"startTime": _time(suggestion.start), "endTime": _time(suggestion.end)}
+            action = {"createCalendarEventAction": {**times, "title": suggestion.title, **words}}
+        case _:
+            assert_never(suggestion)
+    fallback = getattr(suggestion, "fallback_url", None)
+    return {"action": {**shown, **({"fallbackUrl": fallback} if fallback else {}), **action}}
+
+
+def _time(written: str) -> str:
+    """A moment with its zone, which Google insists on. Rejected if it is none."""
+    at = iso_moment(written)
+    if at is None:
+        raise Rejected(1020, "start and end must be ISO 8601")
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _location(location: Location) -> dict[str, Any]:
@@ -382,7 +497,7 @@ def _inbound(raw: dict[str, Any], hook: Hook) -> Inbound | None:
 def _inbound_content(raw: Mapping[str, Any]) -> InboundContent:
     if "suggestionResponse" in raw:
         chip = mapping(raw["suggestionResponse"])
-        return said(chip.get("text") or chip.get("postbackData"))
+        return chosen(chip.get("postbackData"), chip.get("text"))
     if "userFile" in raw:
         file = mapping(mapping(raw["userFile"]).get("payload"))
         first = text(file.get("mimeType")).partition("/")[0]

@@ -48,6 +48,8 @@ from switchboard.errors import (
 from switchboard.models.events import Event, Hook, Inbound
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
     Custom,
     File,
@@ -55,6 +57,9 @@ from switchboard.models.messages import (
     InboundContent,
     Location,
     Message,
+    Reaction,
+    Several,
+    Sticker,
     Template,
     Text,
     Vcard,
@@ -271,6 +276,8 @@ def _call(message: Message) -> tuple[str, dict[str, Any]]:
                 raise Rejected(1040, "method")
             return method, parameters
         case Vcard() | Template():
+            raise Rejected(1140)
+        case Sticker() | Reaction() | Several() | Card() | Carousel():
             raise Rejected(1140)
         case _:
             assert_never(content)

@@ -57,6 +57,8 @@ from switchboard.errors import (
 from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
     Custom,
     File,
@@ -65,7 +67,10 @@ from switchboard.models.messages import (
     Location,
     Message,
     Part,
+    Reaction,
+    Several,
     Status,
+    Sticker,
     Template,
     Text,
     Vcard,
@@ -196,6 +201,7 @@ class Twilio(Adapter):
     def request(self, message: Message, account: Account) -> httpx.Request:
         form = {
             **_content(message),
+            **_options(message),
             "To": _address(message.channel, _with_plus(message.channel, message.recipient)),
             **_sender(message),
         }
@@ -302,8 +308,9 @@ def _access(account: Account) -> dict[str, str]:
 
 
 def _sender(message: Message) -> dict[str, str]:
-    if _SERVICE.fullmatch(message.sender):
-        return {"MessagingServiceSid": message.sender}
+    for service in (message.sms.pool_id, message.sender):
+        if service and _SERVICE.fullmatch(service):
+            return {"MessagingServiceSid": service}
     sender = message.sender
     if message.channel in BY_PHONE:
         sender = _with_plus(message.channel, sender)
@@ -336,9 +343,19 @@ def _status_url(message: Message, account: Account) -> str:
     return ours and f"{ours}/status/twilio/{quote(account.account_id, safe='')}?{urlencode(query)}"
 
 
+def _options(message: Message) -> dict[str, str]:
+    if message.channel is Channel.SMS and message.sms.encoding == "text":
+        return {"SmartEncoded": "true"}
+    # Words alone would go out as an SMS.
+    is_text = message.channel is Channel.MMS and isinstance(message.content, Text)
+    return {"SendAsMms": "true"} if is_text else {}
+
+
 def _content(message: Message) -> dict[str, Any]:
     """The request's parameters beside the addressing."""
     content = message.content
+    if message.suggestions:
+        raise Rejected(1140)  # in content templates only, as RCS's cards
     match content:
         case Text():
             return {"Body": content.text}
@@ -363,6 +380,14 @@ def _content(message: Message) -> dict[str, Any]:
                 for name, value in content.custom.items()
                 if name not in ADDRESSING and value is not None
             }
+        case Several():
+            captions = [item.caption for item in content.items if item.caption]
+            words = {"Body": "\n".join(captions)} if captions else {}
+            return {"MediaUrl": [item.url for item in content.items], **words}
+        case Sticker() if content.url:
+            return {"MediaUrl": content.url}
+        case Sticker() | Reaction() | Card() | Carousel():
+            raise Rejected(1140)
         case _:
             assert_never(content)
 

@@ -55,6 +55,8 @@ from switchboard.errors import (
 from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
     Custom,
     File,
@@ -62,7 +64,10 @@ from switchboard.models.messages import (
     InboundContent,
     Location,
     Message,
+    Reaction,
+    Several,
     Status,
+    Sticker,
     Template,
     Text,
     Vcard,
@@ -150,6 +155,8 @@ class ViberBot(Adapter):
         custom: dict[str, Any] = {"media": content.url, "size": len(file.content)}
         if isinstance(content, Video):
             custom |= {"type": "video"}
+            if content.thumbnail_url:
+                custom["thumbnail"] = content.thumbnail_url
         else:
             custom |= {"type": "file", "file_name": _file_name(file)}
         return message.model_copy(update={"content": Custom(type="custom", custom=custom)})
@@ -221,6 +228,8 @@ def _content(message: Message) -> dict[str, Any]:
             return content.custom
         case Audio() | Video() | File() | Vcard() | Template():
             raise Rejected(1140)  # what can be sent of these is Custom by now: see `attach`
+        case Sticker() | Reaction() | Several() | Card() | Carousel():
+            raise Rejected(1140)
         case _:
             assert_never(content)
 

@@ -8,9 +8,10 @@ https://api-eu.vonage.com.
 What people write is to be posted to .../inbound/vonage/<account>: the application's inbound URL.
 
 Custom content is WhatsApp's or RCS's own JSON, as Vonage takes it, or the message itself where it has a
-`message_type`: {"message_type": "sticker", "sticker": {"id": ...}}. By the second form go what our API has no
-type for, such as Viber's videos and RCS's cards. Vonage's `failover` is not among it: what comes instead of
-a message is a dispatch's affair.
+`message_type`: {"message_type": "sticker", "sticker": {"id": ...}}. Vonage's `failover` is not among it: what
+comes instead of a message is our own affair.
+
+To mark messages as read and to revoke them, `base_url` must be the host of the number's region.
 """
 
 import hashlib
@@ -18,13 +19,12 @@ import hmac
 import re
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
-from pathlib import PurePosixPath
 from typing import Any, ClassVar, assert_never
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -33,9 +33,12 @@ from switchboard.adapters._reading import (
     ErrorClass,
     amount,
     answer,
+    chosen,
+    file_name,
     iso_moment,
     json_object,
     mapping,
+    number,
     objects,
     own_uuid,
     phone,
@@ -43,9 +46,11 @@ from switchboard.adapters._reading import (
     said,
     secret,
     shown,
+    sticker,
+    tapped,
     text,
 )
-from switchboard.adapters.base import Account, Adapter, Verification, by_http_status, retry_after
+from switchboard.adapters.base import Account, Adapter, Known, Verification, by_http_status, retry_after
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,
@@ -56,10 +61,13 @@ from switchboard.errors import (
     Unavailable,
     Unreachable,
 )
-from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt, Usage
+from switchboard.models.events import Event, Failure, Hook, Inbound, Product, Quoted, Receipt, Usage
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
+    ContactCards,
     Custom,
     File,
     Image,
@@ -67,12 +75,28 @@ from switchboard.models.messages import (
     Location,
     Media,
     Message,
+    Order,
+    OrderedProduct,
     Part,
+    Reaction,
+    Several,
     Status,
+    Sticker,
     Template,
     Text,
+    Unsupported,
     Vcard,
     Video,
+)
+from switchboard.models.rich import (
+    CalendarSuggestion,
+    DialSuggestion,
+    OpenUrlSuggestion,
+    ReplySuggestion,
+    RichCard,
+    ShareLocationSuggestion,
+    Suggestion,
+    ViewLocationSuggestion,
 )
 
 # https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
@@ -155,25 +179,26 @@ NAMES = {Channel.VIBER: "viber_service"}
 """Vonage's words for channels where they are not ours."""
 TYPES: Mapping[Channel, frozenset[str]] = {
     Channel.SMS: frozenset({"text"}),
-    Channel.MMS: frozenset({"text", "image", "audio", "video", "file", "vcard"}),
-    Channel.WHATSAPP: frozenset({"text", "image", "audio", "video", "file", "location", "template"}),
+    Channel.MMS: frozenset({"text", "image", "audio", "video", "file", "vcard", "content"}),
+    Channel.WHATSAPP: frozenset(
+        {"text", "image", "audio", "video", "file", "location", "sticker", "reaction", "template"}
+    ),
     Channel.MESSENGER: frozenset({"text", "image", "audio", "video", "file"}),
-    # A video needs its length, size and a thumbnail, which our API does not ask for.
-    Channel.VIBER: frozenset({"text", "image", "file"}),
-    Channel.RCS: frozenset({"text", "image", "audio", "video", "file", "location"}),
+    Channel.VIBER: frozenset({"text", "image", "video", "file"}),
+    Channel.RCS: frozenset({"text", "image", "audio", "video", "file", "location", "card", "carousel"}),
 }
 """The types of content that a channel takes. Custom content is apart."""
 WITH_CUSTOM = frozenset({Channel.WHATSAPP, Channel.RCS})
 WITH_CAPTIONS: Mapping[Channel, frozenset[str]] = {
     Channel.MMS: frozenset({"image", "audio", "video", "file"}),
     Channel.WHATSAPP: frozenset({"image", "video", "file"}),
-    Channel.VIBER: frozenset({"image"}),
+    Channel.VIBER: frozenset({"image", "video"}),
 }
 SHORTEST_LIFE = {Channel.SMS: 20, Channel.MMS: 300, Channel.RCS: 20, Channel.VIBER: 30}  # seconds
 LONGEST_LIFE = {Channel.SMS: 604_800, Channel.MMS: 259_200, Channel.RCS: 259_200, Channel.VIBER: 259_200}
 LONGEST_CHIP, LONGEST_TEXT, LONGEST_NAME = 25, 3072, 25
 
-MEDIA = {"image": "image", "sticker": "image", "audio": "audio", "video": "video", "file": "file"}
+MEDIA = {"image": "image", "audio": "audio", "video": "video", "file": "file"}
 
 BASE_URL = "https://api.nexmo.com"
 OWN_HOSTS = ("nexmo.com", "vonage.com")
@@ -188,6 +213,7 @@ class Vonage(Adapter):
     name = "vonage"
     channels = frozenset(TYPES)
     secrets = ("private_key", "api_secret", "signature_secret")
+    quotable = frozenset({Channel.WHATSAPP})
     longest_text: ClassVar[Mapping[Channel, int]] = {Channel.MESSENGER: 640}
 
     # --- sending ---------------------------------------------------------------------------------
@@ -200,6 +226,8 @@ class Vonage(Adapter):
             for name, value in _options(message).items()
         }
         body = {
+            **_suggested(message),
+            **_quote(message),
             **content,
             **options,
             "channel": NAMES.get(message.channel, message.channel.value),
@@ -232,6 +260,17 @@ class Vonage(Adapter):
             return by_http_status(reply, word)
         kind, ours = known
         return kind(ours, word or reply.status_code, retry_after(reply))
+
+    # --- messages that are out already -----------------------------------------------------------
+
+    def read(self, message: Known, account: Account, *, typing: bool) -> httpx.Request | None:
+        if message.channel is not Channel.WHATSAPP:
+            return None
+        shown = {"replying_indicator": {"show": True, "type": "text"}} if typing else {}
+        return _change(message, account, {"status": "read", **shown})
+
+    def revoke(self, message: Known, account: Account) -> httpx.Request | None:
+        return _change(message, account, {"status": "revoked"}) if message.channel is Channel.RCS else None
 
     # --- callbacks -------------------------------------------------------------------------------
 
@@ -281,6 +320,12 @@ class Vonage(Adapter):
 
 def _url(account: Account) -> str:
     return f"{account.base_url(BASE_URL)}/v1/messages"
+
+
+def _change(message: Known, account: Account, body: Mapping[str, Any]) -> httpx.Request:
+    # What came as one with others has a number of ours behind its id.
+    identifier = quote(message.provider_id.partition("#")[0], safe="")
+    return httpx.Request("PATCH", f"{_url(account)}/{identifier}", json=body)
 
 
 def _status_webhook(account: Account) -> dict[str, str]:
@@ -352,9 +397,12 @@ def _options(message: Message) -> dict[str, Any]:
     if seconds is not None and channel in SHORTEST_LIFE:
         ttl = {"ttl": min(max(seconds, SHORTEST_LIFE[channel]), LONGEST_LIFE[channel])}
     match channel:
+        case Channel.SMS if plain := _sms(message):
+            return {**ttl, "sms": plain}
         case Channel.VIBER:
-            kind = {"type": message.viber.type} if message.viber.type else {}
-            return {"viber_service": {"category": message.viber.category, **ttl, **kind}}
+            return {"viber_service": {"category": message.viber.category, **ttl, **_viber(message)}}
+        case Channel.RCS if rich := _rcs(message):
+            return {**ttl, "rcs": rich}
         case Channel.MESSENGER:
             tag = {"tag": message.messenger.tag} if message.messenger.tag else {}
             return {"messenger": {"category": message.messenger.category, **tag}}
@@ -362,6 +410,56 @@ def _options(message: Message) -> dict[str, Any]:
             # WhatsApp has no other policy any more.
             return {"whatsapp": {"policy": "deterministic", "locale": message.whatsapp.locale or "en"}}
     return ttl
+
+
+def _sms(message: Message) -> dict[str, str]:
+    sms = message.sms
+    named = {"content_id": sms.content_id, "entity_id": sms.entity_id, "pool_id": sms.pool_id}
+    encoding = {} if sms.encoding == "auto" else {"encoding_type": sms.encoding}
+    return encoding | {name: value for name, value in named.items() if value}
+
+
+def _viber(message: Message) -> dict[str, Any]:
+    """What its kind of content has beside category and time to live."""
+    viber = message.viber
+    found: dict[str, Any] = {"type": viber.type} if viber.type else {}
+    if isinstance(message.content, Video):
+        if None in (message.content.thumbnail_url, viber.duration, viber.file_size):
+            raise Rejected(1010, "a video needs its thumbnail, duration and file size")
+        return found | {"duration": str(viber.duration), "file_size": str(viber.file_size)}
+    if viber.action:
+        found["action"] = {"url": viber.action.url, "text": viber.action.text}
+    return found
+
+
+def _rcs(message: Message) -> dict[str, str]:
+    """Vonage wants a side for pictures of horizontal cards, and a width for cards of a carousel."""
+    rcs = message.rcs
+    found: dict[str, str] = {}
+    if rcs.category:
+        found["category"] = rcs.category
+    if isinstance(message.content, Card):
+        if rcs.orientation:
+            found["card_orientation"] = rcs.orientation.upper()
+        side = rcs.image_alignment or ("left" if rcs.orientation == "horizontal" else None)
+        if side:
+            found["image_alignment"] = side.upper()
+    if isinstance(message.content, Carousel):
+        found["card_width"] = (rcs.card_width or "medium").upper()
+    return found
+
+
+def _quote(message: Message) -> dict[str, Any]:
+    """What a message answers, by Vonage's id."""
+    if message.channel is not Channel.WHATSAPP or message.reply_to is None:
+        return {}
+    return {"context": {"message_uuid": message.reply_to}}
+
+
+def _suggested(message: Message) -> dict[str, Any]:
+    if message.channel is not Channel.RCS or not message.suggestions:
+        return {}
+    return {"suggestions": [*map(_suggestion, message.suggestions)]}
 
 
 def _content(message: Message) -> dict[str, Any]:
@@ -380,7 +478,7 @@ def _content(message: Message) -> dict[str, Any]:
         case Image() | Audio() | Video() | File() | Vcard():
             return {"message_type": content.type, content.type: _media(content, channel)}
         case Location() if channel is Channel.RCS:
-            return _map(content)
+            return _map(content, message.suggestions)
         case Location():
             words = {"name": content.name, "address": content.address}
             spot = {"lat": content.latitude, "long": content.longitude}
@@ -391,6 +489,24 @@ def _content(message: Message) -> dict[str, Any]:
         case Template():
             parameters = {"parameters": list(content.parameters)} if content.parameters else {}
             return {"message_type": "template", "template": {"name": content.name, **parameters}}
+        case Sticker():
+            which = {"url": content.url} if content.url else {"id": content.id}
+            return {"message_type": "sticker", "sticker": which}
+        case Reaction():
+            if message.reply_to is None:
+                raise Rejected(1020, "nothing to react to")
+            reaction = {"action": "react", "emoji": content.emoji} if content.emoji else {"action": "unreact"}
+            return {"message_type": "reaction", "reaction": reaction}
+        case Several():
+            items = [{"type": item.type, **_media(item, channel)} for item in content.items]
+            return {"message_type": "content", "content": items}
+        case Card():
+            return {"message_type": "card", "card": _card(content.card)}
+        case Carousel():
+            return {
+                "message_type": "carousel",
+                "carousel": {"cards": [_card(card) for card in content.cards]},
+            }
         case _:
             assert_never(content)
 
@@ -411,15 +527,56 @@ def _media(content: Media, channel: Channel) -> dict[str, str]:
         node["caption"] = content.caption
     if isinstance(content, File) and channel in (Channel.WHATSAPP, Channel.VIBER):
         # Without a name WhatsApp shows the caption as one.
-        name = PurePosixPath(unquote(urlsplit(content.url).path)).name
+        name = file_name(content)
         if channel is Channel.VIBER:
             name = name[-LONGEST_NAME:]  # with the extension, which tells what it is
         if name:
             node["name"] = name
+    if isinstance(content, Video) and channel is Channel.VIBER and content.thumbnail_url:
+        node["thumb_url"] = content.thumbnail_url
     return node
 
 
-def _map(location: Location) -> dict[str, Any]:
+def _card(card: RichCard) -> dict[str, Any]:
+    words = {"media_description": card.media_description, "thumbnail_url": card.thumbnail_url}
+    chips = [_suggestion(suggestion) for suggestion in card.suggestions]
+    return {
+        "title": card.title,
+        "text": card.text,
+        "media_url": card.media_url,
+        **({"media_height": card.media_height.upper()} if card.media_height else {}),
+        **{name: value for name, value in words.items() if value},
+        **({"media_force_refresh": True} if card.refresh else {}),
+        **({"suggestions": chips} if chips else {}),
+    }
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    """Vonage wants more words than Google: those that are shown stand in."""
+    shown = {"type": suggestion.type, "text": suggestion.text, "postback_data": suggestion.postback}
+    fallback = getattr(suggestion, "fallback_url", None)
+    shown |= {"fallback_url": fallback} if fallback else {}
+    match suggestion:
+        case ReplySuggestion() | ShareLocationSuggestion():
+            return shown
+        case DialSuggestion():
+            return shown | {"phone_number": suggestion.number}
+        case ViewLocationSuggestion():
+            spot = {"latitude": str(suggestion.latitude), "longitude": str(suggestion.longitude)}
+            return shown | spot | {"pin_label": suggestion.label or suggestion.text}
+        case OpenUrlSuggestion():
+            target = {"url": suggestion.url, "description": suggestion.description or suggestion.text}
+            if suggestion.view:
+                target |= {"type": "open_url_in_webview", "view_mode": suggestion.view.upper()}
+            return shown | target
+        case CalendarSuggestion():
+            words = {"title": suggestion.title, "description": suggestion.description or suggestion.title}
+            return shown | {"start_time": suggestion.start, "end_time": suggestion.end, **words}
+        case _:
+            assert_never(suggestion)
+
+
+def _map(location: Location, suggestions: Iterable[Suggestion]) -> dict[str, Any]:
     """RCS has no type for a place: a text with a chip that opens the map."""
     words = [part.strip() for part in (location.name, location.address) if part and part.strip()]
     where = f"{location.latitude}, {location.longitude}"
@@ -431,7 +588,8 @@ def _map(location: Location) -> dict[str, Any]:
         "longitude": str(location.longitude),
         "pin_label": (words or [where])[0][:100].strip(),
     }
-    return {"message_type": "text", "text": "\n".join(words)[:LONGEST_TEXT] or where, "suggestions": [chip]}
+    chips = [chip, *map(_suggestion, suggestions)]
+    return {"message_type": "text", "text": "\n".join(words)[:LONGEST_TEXT] or where, "suggestions": chips}
 
 
 # --- what comes back -------------------------------------------------------------------------------
@@ -495,6 +653,7 @@ def _inbound(raw: dict[str, Any], hook: Hook) -> list[Inbound]:
     identifier, at = text(raw.get("message_uuid")), _moment(raw) or hook.received_at
     if not (channel and sender and recipient and identifier and at):
         return []
+    quotes = _quoted(raw)
     items = objects(raw.get("content"))
     if items:
         contents = [_inbound_content(text(item.get("type")), item, item) for item in items]
@@ -510,9 +669,24 @@ def _inbound(raw: dict[str, Any], hook: Hook) -> list[Inbound]:
             at=at,
             content=content,
             raw=raw,
+            profile=text(mapping(raw.get("profile")).get("name")) or None,
+            quotes=quotes,
         )
         for index, content in enumerate(contents)
     ]
+
+
+def _quoted(raw: Mapping[str, Any]) -> Quoted | None:
+    context = mapping(raw.get("context"))
+    if not text(context.get("message_uuid")):
+        return None
+    product = mapping(context.get("whatsapp_referred_product"))
+    catalog, retailer = text(product.get("catalog_id")), text(product.get("product_retailer_id"))
+    return Quoted(
+        provider_id=text(context["message_uuid"]),
+        sender=phone(context.get("message_from")) or None,
+        product=Product(catalog_id=catalog, retailer_id=retailer) if catalog and retailer else None,
+    )
 
 
 def _inbound_content(kind: str, item: Mapping[str, Any], node: Mapping[str, Any]) -> InboundContent:
@@ -522,12 +696,34 @@ def _inbound_content(kind: str, item: Mapping[str, Any], node: Mapping[str, Any]
         case "text":
             return said(item.get("text"))
         case "reply":
-            return said(node.get("title") or node.get("id"))
+            return chosen(node.get("id"), node.get("title"), node.get("description"))
         case "button":
-            return said(node.get("text") or node.get("payload"))
+            return tapped(node.get("payload"), node.get("text"))
+        case "sticker":
+            return sticker(url)
+        case "reaction":
+            return Reaction(type="reaction", emoji=text(node.get("emoji")))
+        case "order" if catalog := text(node.get("catalog_id")):
+            return _order(catalog, node)
+        case "contact":
+            cards = tuple(objects(node.get("contacts"))) or (dict(node),)
+            return ContactCards(type="contacts", cards=cards) if node else Unsupported(type="unsupported")
         case "location":
             words = {name: node.get(name) for name in ("name", "address")}
             return place(node.get("lat"), node.get("long"), **words)
         case "vcard" if url:
             return Vcard(type="vcard", url=url, caption=caption or None)
     return shown(MEDIA.get(kind), url, caption)
+
+
+def _order(catalog: str, node: Mapping[str, Any]) -> Order:
+    products = tuple(
+        OrderedProduct(
+            retailer_id=text(item.get("product_retailer_id")),
+            quantity=number(item.get("quantity")),
+            price=number(item.get("item_price")),
+            currency=text(item.get("currency")),
+        )
+        for item in objects(node.get("product_items"))
+    )
+    return Order(type="order", catalog_id=catalog, products=products, text=text(node.get("text")) or None)

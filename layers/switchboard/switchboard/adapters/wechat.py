@@ -58,6 +58,8 @@ from switchboard.errors import (
 from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt
 from switchboard.models.messages import (
     Audio,
+    Card,
+    Carousel,
     Channel,
     Custom,
     File,
@@ -65,7 +67,10 @@ from switchboard.models.messages import (
     InboundContent,
     Location,
     Message,
+    Reaction,
+    Several,
     Status,
+    Sticker,
     Template,
     Text,
     Vcard,
@@ -309,6 +314,8 @@ def _content(message: Message) -> dict[str, Any]:
             return content.custom
         case Image() | Audio() | Video() | File() | Vcard() | Location():
             raise Rejected(1140)  # what can be sent of these is Custom by now: see `attach`
+        case Sticker() | Reaction() | Several() | Card() | Carousel():
+            raise Rejected(1140)
         case _:
             assert_never(content)
 

@@ -13,7 +13,7 @@ import httpx
 from switchboard.adapters import _meta, _whatsapp
 from switchboard.adapters._reading import answer, json_object, mapping, objects, secret, text
 from switchboard.adapters._whatsapp import ERRORS, MEDIA_URL, PAUSES
-from switchboard.adapters.base import Account, Adapter, Verification, by_http_status, retry_after
+from switchboard.adapters.base import Account, Adapter, Known, Verification, by_http_status, retry_after
 from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import ConfigurationError, Rejected, SendError, Unanswered, Unavailable
 from switchboard.models.events import Event, Hook
@@ -54,6 +54,7 @@ class WhatsAppCloud(Adapter, KeepsTemplates):
     name = "whatsapp_cloud"
     channels = frozenset({Channel.WHATSAPP})
     secrets = _meta.SECRETS
+    quotable = channels
 
     def request(self, message: Message, account: Account) -> httpx.Request:
         body = _whatsapp.body(message)
@@ -83,6 +84,10 @@ class WhatsAppCloud(Adapter, KeepsTemplates):
 
     def events(self, hook: Hook) -> list[Event]:
         return _whatsapp.events(json_object(hook).get("entry"), hook)
+
+    def read(self, message: Known, account: Account, *, typing: bool) -> httpx.Request:
+        body = _whatsapp.read(message, typing=typing)
+        return _meta.post(account, _phone_number_id(account, message.sender), "messages", body=body)
 
     # --- media ---------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The v0.1 bodies that clients receive: status, inbound message, a dispatch's final report."""
+"""The bodies of version 0.1: status, inbound message, a dispatch and its final report."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +7,24 @@ from typing import Any
 from switchboard import clock, failures
 from switchboard.channels import CHANNELS
 from switchboard.models.events import Usage
-from switchboard.models.messages import Channel, Location, Message, Status, Text, Unsupported
+from switchboard.models.messages import (
+    Audio,
+    Button,
+    Channel,
+    File,
+    Image,
+    Location,
+    Media,
+    Message,
+    Reply,
+    Status,
+    Sticker,
+    Text,
+    Unsupported,
+    Vcard,
+    Video,
+)
+from switchboard.models.workflows import Step
 from switchboard.pricing import count
 from switchboard.store.items import KEPT, DispatchItem, InboundItem, MessageItem
 
@@ -24,7 +41,7 @@ def status(item: MessageItem, reached: Status, usage: Usage | None) -> Body:
         "status": reached.value,
     }
     if usage:
-        body["usage"] = _usage(usage)
+        body["usage"] = amount(usage)
     if parts := count(item):
         body["sms"] = {"count_total": str(parts)}
     if record and record.failure:
@@ -52,14 +69,13 @@ def inbound(item: InboundItem, media_url: str) -> Body:
     `error` (ours) says why."""
     channel = Channel(item.channel)
     capability = CHANNELS[channel]
-    lost = item.media not in ("", KEPT)
-    content = Unsupported(type="unsupported") if lost else item.content
+    content = _as_version_0_1(item)
     node: Body = {"type": content.type}
     match content:
         case Text():
             node["text"] = content.text
         case Location():
-            node["location"] = _present(
+            node["location"] = present(
                 lat=str(content.latitude),
                 long=str(content.longitude),
                 url=content.url,
@@ -70,8 +86,8 @@ def inbound(item: InboundItem, media_url: str) -> Body:
             pass
         case _:
             url = media_url if item.media == KEPT else content.url
-            node[content.type] = _present(url=url, caption=content.caption)
-    error = {"code": int(item.media), "reason": failures.reason(int(item.media))} if lost else None
+            node[content.type] = present(url=url, caption=content.caption)
+    error = {"code": item.lost, "reason": failures.reason(item.lost)} if item.lost else None
     return {
         "message_uuid": item.message_uuid,
         # The far end of an outbound message is the near end of an inbound one.
@@ -82,6 +98,73 @@ def inbound(item: InboundItem, media_url: str) -> Body:
         "message": {"content": node},
         **({"error": error} if error else {}),
     }
+
+
+def _as_version_0_1(item: InboundItem) -> Text | Media | Location | Unsupported:
+    """What a person chose is told as what they saw."""
+    content = item.content
+    if item.lost:
+        return Unsupported(type="unsupported")
+    match content:
+        case Text() | Location() | Image() | Audio() | Video() | File() | Vcard():
+            return content
+        case Reply():
+            return Text(type="text", text=content.title or content.id)
+        case Button():
+            return Text(type="text", text=content.text or content.payload)
+        case Sticker() if content.url:
+            return Image(type="image", url=content.url)
+    return Unsupported(type="unsupported")
+
+
+def dispatch(
+    item: DispatchItem, steps: Sequence[Step], messages: Sequence[tuple[MessageItem, Usage | None] | None]
+) -> Body:
+    """A dispatch as it is now (ours): each step with its message's statuses, and in the end the report."""
+    body: Body = {
+        "dispatch_uuid": item.dispatch_uuid,
+        "template": "failover",
+        "status": item.report["status"] if item.report else "running",
+        "timestamp": clock.wire(item.accepted_at),
+        "step": max(item.step, 0),
+        "steps": [
+            _step(item, number, step, found)
+            for number, (step, found) in enumerate(zip(steps, messages, strict=True))
+        ],
+    }
+    if item.report:
+        body["report"] = item.report
+    return body
+
+
+def _step(
+    dispatch: DispatchItem, number: int, step: Step, found: tuple[MessageItem, Usage | None] | None
+) -> Body:
+    body: Body = {
+        "step": number,
+        "message_uuid": step.message.message_uuid,
+        "channel": step.message.channel.value,
+        "condition_status": step.condition.value if step.condition else None,
+        "expiry_time": step.seconds,
+        "began_at": clock.wire(dispatch.began[number]) if number in dispatch.began else None,
+        "status": None,
+        "statuses": {},
+    }
+    if found:
+        message, usage = found
+        body["status"] = message.status.value
+        body["statuses"] = {name.value: clock.wire(message.reached_at(name)) for name in message.statuses}
+        record = message.statuses.get(message.status)
+        if usage:
+            body["usage"] = amount(usage)
+        if record and record.failure:
+            body["error"] = {
+                "code": record.failure.code,
+                "reason": failures.reason(record.failure.code),
+            }
+        if message.satisfied and number < dispatch.step:
+            body["late"] = True
+    return body
 
 
 def report(
@@ -100,7 +183,7 @@ def report(
         "status": "completed" if completed else "error",
         **({"reason": reason} if reason else {}),
         "timestamp": clock.wire(at),
-        "usage": _usage(total),
+        "usage": amount(total),
         "_links": {"messages": [_entry(*priced, dispatch.step) for priced in messages]},
     }
 
@@ -113,7 +196,7 @@ def _entry(item: MessageItem, usage: Usage | None, last_step: int) -> Body:
         "status": item.status.value,
     }
     if usage:
-        entry["usage"] = _usage(usage)
+        entry["usage"] = amount(usage)
     if item.satisfied and item.link and item.link.step < last_step:
         entry["late"] = True
     return entry
@@ -127,9 +210,9 @@ def _parties(message: Message) -> Body:
     }
 
 
-def _usage(usage: Usage) -> Body:
+def amount(usage: Usage) -> Body:
     return {"price": f"{usage.price:f}", "currency": usage.currency}
 
 
-def _present(**values: str | None) -> Body:
+def present(**values: str | None) -> Body:
     return {name: value for name, value in values.items() if value is not None}

@@ -17,6 +17,7 @@ from switchboard.models.messages import Channel
 from switchboard.store import AccountSender, ProviderAccount, Rate
 
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_TAKEN = ("secrets", "signature-secrets")  # /accounts/{api_key}/secrets
 _NUMBER = re.compile(r"[1-9][0-9]{2,14}")
 _LETTERS = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 _.-]{2,11}")
 
@@ -61,6 +62,8 @@ def account_request(body: object, account_id: str, channels: frozenset[Channel])
     assert root is not None
     if not ACCOUNT_ID.fullmatch(account_id):
         faults.add("account_id", "must be up to 64 letters, digits, dots, dashes and underscores")
+    elif account_id in _TAKEN:
+        faults.add("account_id", "is an address of the API's own")
     name, credentials = root.get("name"), root.get("credentials")
     if name is not None:
         name = faults.read(_NAME, name, "name")

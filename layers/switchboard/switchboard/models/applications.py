@@ -1,11 +1,15 @@
-"""Application API v2: request, answer, list."""
+"""Application API v2: request, answer, list.
+
+{"name", "capabilities"?: {product: {"webhooks"?, ...}}, "keys"?: {"public_key"?}, "privacy"?: {"improve_ai"?}}
+"""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from switchboard.models.faults import Faults
 from switchboard.models.frozen import Frozen
+from switchboard.models.messages import Version
 
 
 class Webhook(Frozen):
@@ -14,10 +18,11 @@ class Webhook(Frozen):
 
 
 class Webhooks(Frozen):
-    """Where the client wants to be called: an application's own, or the account's."""
+    """Where the client wants to be called, and in which form: an application's own, or the account's."""
 
     inbound_url: Webhook | None = None
     status_url: Webhook | None = None
+    version: Version | None = None
 
 
 class Application(Frozen):
@@ -33,7 +38,8 @@ class Application(Frozen):
     @property
     def webhooks(self) -> Webhooks:
         messages = self.capabilities.get("messages") or {}
-        return Webhooks.model_validate(messages.get("webhooks") or {})
+        webhooks = messages.get("webhooks") or {}
+        return Webhooks.model_validate({**webhooks, "version": messages.get("version")})
 
 
 class ApplicationRequest(Frozen):
@@ -52,23 +58,125 @@ class _Wire(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=2000)]
+_Address = Annotated[str, Field(pattern=r"^https?://[^\s/]+", max_length=2000)]
+_Post = Annotated[Literal["POST"], BeforeValidator(_upper)]
+_GetOrPost = Annotated[Literal["GET", "POST"], BeforeValidator(_upper)]
+_AnyMethod = Annotated[Literal["GET", "POST", "PUT"], BeforeValidator(_upper)]
+_ConnectMs = Annotated[int, Field(ge=300, le=1000)]
+_SocketMs = Annotated[int, Field(ge=1000, le=10_000)]
+"""Documented as 5000 for all but event_url; clients let 10000 through for every one."""
+
+
+class _PostWebhook(_Wire):
+    address: _Text
+    http_method: _Post | None = None
+
+
 class _Webhook(_Wire):
-    address: Annotated[str, Field(pattern=r"^https?://[^\s/]+", max_length=2000)]
-    http_method: Literal["POST"] = "POST"
+    address: _Text
+    http_method: _GetOrPost | None = None
+
+
+class _MeetingsWebhook(_Wire):
+    address: _Text
+    http_method: _AnyMethod | None = None
+
+
+class _VoiceWebhook(_Webhook):
+    """Clients and documents differ in the name of the first timeout."""
+
+    connection_timeout: _ConnectMs | None = None
+    connect_timeout: _ConnectMs | None = None
+    socket_timeout: _SocketMs | None = None
+
+
+class _MessagesWebhook(_PostWebhook):
+    """The only one that we call."""
+
+    address: _Address
 
 
 class _MessagesWebhooks(_Wire):
-    inbound_url: _Webhook | None = None
-    status_url: _Webhook | None = None
+    inbound_url: _MessagesWebhook | None = None
+    status_url: _MessagesWebhook | None = None
 
 
 class _Messages(_Wire):
-    webhooks: _MessagesWebhooks = _MessagesWebhooks()
+    webhooks: _MessagesWebhooks | None = None
     version: Literal["v1", "v0.1"] | None = None
+    authenticate_inbound_media: bool | None = None
+
+
+class _VoiceWebhooks(_Wire):
+    answer_url: _VoiceWebhook | None = None
+    fallback_answer_url: _VoiceWebhook | None = None
+    event_url: _VoiceWebhook | None = None
+
+
+class _Gateway(_Wire):
+    mode: Literal["test", "live"] | None = None
+
+
+class _Payments(_Wire):
+    gateways: list[_Gateway] | None = None
+
+
+class _Voice(_Wire):
+    webhooks: _VoiceWebhooks | None = None
+    signed_callbacks: bool | None = None
+    conversation_ttl: Annotated[int, Field(ge=0, le=9000)] | None = None
+    conversations_ttl: Annotated[int, Field(ge=0, le=9000)] | None = None
+    leg_persistence_time: Annotated[int, Field(ge=0, le=31)] | None = None
+    region: str | None = None
+    payments: _Payments | None = None
+
+
+class _EventWebhooks(_Wire):
+    event_url: _Webhook | None = None
+
+
+class _Rtc(_Wire):
+    webhooks: _EventWebhooks | None = None
+    signed_callbacks: bool | None = None
+    leg_persistence_time: Annotated[int, Field(ge=0, le=31)] | None = None
+
+
+class _StatusWebhooks(_Wire):
+    status_url: _PostWebhook | None = None
+
+
+class _Verify(_Wire):
+    webhooks: _StatusWebhooks | None = None
+    version: str | None = None
+
+
+class _MeetingsWebhooks(_Wire):
+    recording_changed: _MeetingsWebhook | None = None
+    room_changed: _MeetingsWebhook | None = None
+    session_changed: _MeetingsWebhook | None = None
+
+
+class _Meetings(_Wire):
+    webhooks: _MeetingsWebhooks | None = None
 
 
 class _Capabilities(_Wire):
+    """Those of other products are kept for their clients and do nothing. What is not named here is kept too."""
+
     messages: _Messages | None = None
+    voice: _Voice | None = None
+    rtc: _Rtc | None = None
+    verify: _Verify | None = None
+    meetings: _Meetings | None = None
+    vbc: dict[str, Any] | None = None
+    video: dict[str, Any] | None = None
+    network_apis: dict[str, Any] | None = None
+    bulk: dict[str, Any] | None = None
 
 
 class _Keys(_Wire):
@@ -78,6 +186,9 @@ class _Keys(_Wire):
 class _Privacy(_Wire):
     improve_ai: bool = True
 
+
+_DEEPEST = 20
+"""Levels of objects and lists in `capabilities`; the documented ones have six."""
 
 _NAME: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(min_length=1, max_length=100)])
 _CAPABILITIES: TypeAdapter[_Capabilities] = TypeAdapter(_Capabilities)
@@ -96,7 +207,11 @@ def application_request(body: object) -> ApplicationRequest:
         faults.add("name", "is required")
     name = faults.read(_NAME, root.get("name", "-"), "name")
     capabilities = root.get("capabilities") or {}
-    faults.read(_CAPABILITIES, capabilities, "capabilities")
+    if _shallow(capabilities):
+        capabilities = _kept(capabilities)
+        faults.read(_CAPABILITIES, capabilities, "capabilities")
+    else:
+        faults.add("capabilities", f"must have at most {_DEEPEST} levels")
     keys = faults.read(_KEYS, root.get("keys") or {}, "keys")
     privacy = faults.read(_PRIVACY, root.get("privacy") or {}, "privacy")
     public_key = keys.public_key if keys else None
@@ -149,6 +264,21 @@ def answer_list(applications: list[Application], total: int, page: Page) -> dict
         "_embedded": {"applications": [answer(application) for application in applications]},
         "_links": _links(page, pages),
     }
+
+
+def _shallow(value: object, levels: int = _DEEPEST) -> bool:
+    """Whether a JSON value has no more levels than that."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels >= 0 and all(_shallow(member, levels - 1) for member in members)
+
+
+def _kept(value: Any, name: str = "") -> Any:
+    """As it is kept: a member that is null is one that is not there, and methods are in capitals."""
+    if isinstance(value, dict):
+        return {key: _kept(member, key) for key, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [_kept(member) for member in value]
+    return value.upper() if name == "http_method" and isinstance(value, str) else value
 
 
 def _links(page: Page, pages: int) -> dict[str, Any]:

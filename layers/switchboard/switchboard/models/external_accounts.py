@@ -57,7 +57,7 @@ class _Wire(BaseModel):
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=100)]
-_Token = Annotated[str, Field(min_length=1, max_length=2000)]
+_Token = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[!-~]+$")]
 _Applications = Annotated[tuple[_Text, ...], Field(max_length=1)]
 
 

@@ -68,6 +68,8 @@ def _path(name: str, detail: ErrorDetails) -> str:
 
 def _reason(detail: ErrorDetails) -> str:
     template = _REASONS.get(detail["type"])
+    if detail["type"] == "value_error":
+        return str(detail["ctx"]["error"])
     if template is None:
         return detail["msg"][:1].lower() + detail["msg"][1:]
     return template.format(**detail.get("ctx", {})).replace("'", "")

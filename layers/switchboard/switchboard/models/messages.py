@@ -338,7 +338,7 @@ class Message(Frozen):
     id of it instead."""
     callback: CallbackChoice = CallbackChoice()
     lifetime: int | None = None
-    """Seconds after which delivery is of no use any more: a dispatch step's time, or the caller's own word."""
+    """Seconds after which delivery is of no use any more: a dispatch step's time, or the caller's word."""
     priority: Literal["normal", "high"] = "normal"
     """What is `high` overtakes what is not, in the queue and at a sender's rate."""
     confirms_opt_out: bool = False

@@ -1,11 +1,13 @@
-"""Numbers API: the form that links a number to an application, and the list of numbers."""
+"""Numbers API: the form that links a number to an application, the list of numbers, a number's country."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
+from uuid import uuid4
 
 from pydantic import Field, TypeAdapter
 
+from switchboard import countries
 from switchboard.models.faults import Faults
 from switchboard.models.frozen import Frozen
 
@@ -98,7 +100,7 @@ def query(given: Mapping[str, str]) -> NumberQuery:
         country=country.upper() if country else None,
         application_id=given.get("application_id") or None,
         has_application=has == "true" if has else None,
-        pattern=given.get("pattern", "").strip().removeprefix("+"),
+        pattern=given.get("pattern", "").strip().strip("*").removeprefix("+"),  # the old CLI leaves its stars
         search_pattern=search_pattern,
         index=index,
         size=size,
@@ -109,6 +111,21 @@ def answer_list(numbers: Sequence[Number], total: int) -> dict[str, Any]:
     return {"count": total, "numbers": [_answer(number) for number in numbers]}
 
 
+def insight(given: Mapping[str, str]) -> dict[str, Any]:
+    """What the old CLI asks of a number before it links it: its country. The rest is not known to us."""
+    number = re.sub(r"[^0-9]", "", given.get("number", ""))
+    if not NUMBER.fullmatch(number):
+        return {"status": 3, "status_message": "Invalid request :: Not valid number format detected"}
+    found = countries.of(number)
+    return {
+        "status": 0,
+        "status_message": "Success",
+        "request_id": str(uuid4()),
+        "international_format_number": number,
+        **({"country_prefix": found[0], "country_code": found[1]} if found else {}),
+    }
+
+
 def result(code: int, label: str) -> dict[str, str]:
     return {"error-code": str(code), "error-code-label": label}
 
@@ -116,7 +133,9 @@ def result(code: int, label: str) -> dict[str, str]:
 def _answer(number: Number) -> dict[str, Any]:
     """Without the `type`, which nobody told us."""
     application = number.application_id
-    linked = {"app_id": application, "messagesCallbackType": "app", "messagesCallbackValue": application}
+    linked: dict[str, Any] = {"app_id": application}
+    for kind in ("messages", "voice"):  # the old CLI finds an application's numbers by the second
+        linked |= {f"{kind}CallbackType": "app", f"{kind}CallbackValue": application}
     return {
         **({"country": number.country} if number.country else {}),
         "msisdn": number.msisdn,

@@ -5,145 +5,48 @@
 a dispatch is {"template": "failover", "workflow": [message + "failover", ...]}.
 """
 
-from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from switchboard.channels import CHANNELS, EVERY_TYPE, Capability
-from switchboard.models import workflows
+from switchboard.channels import CHANNELS, EVERY_TYPE
+from switchboard.models import reading, workflows
 from switchboard.models.faults import Faults
-from switchboard.models.messages import (
-    Channel,
-    Content,
-    Custom,
-    Location,
-    Media,
-    Message,
-    MessengerOptions,
-    Status,
-    Template,
-    Text,
-    ViberOptions,
-    WhatsAppOptions,
-)
+from switchboard.models.messages import Channel, Content, Message, Status
+from switchboard.models.reading import Wire
 from switchboard.models.workflows import Step
 
-_MEDIA: TypeAdapter[Media] = TypeAdapter(Annotated[Media, Field(discriminator="type")])
+LONGEST_REF = 40
+PLACES = reading.Places(content="message.content.", options="message.")
+"""Where the parts of a message are in its body."""
 
 
-class _Wire(BaseModel):
-    # Old clients send numbers for strings and more fields than we know; both are harmless.
-    model_config = ConfigDict(coerce_numbers_to_str=True, extra="ignore")
+def places(step: int) -> reading.Places:
+    """Where the parts of a step's message are in a dispatch's body."""
+    return PLACES.below(f"workflow[{step}].")
 
 
-class _MediaNode(_Wire):
-    url: Annotated[str, Field(min_length=1, max_length=2000)]
-    caption: Annotated[str, Field(min_length=1)] | None = None
-
-
-def _plain(parameter: object) -> object:
-    """The older form of a template parameter, `{"default": "x"}`, as the newer one, `"x"`."""
-    if isinstance(parameter, dict) and set(parameter) == {"default"}:
-        return parameter["default"]
-    return parameter
-
-
-class _TemplateNode(_Wire):
-    name: Annotated[str, Field(min_length=1)]
-    parameters: tuple[Annotated[str, BeforeValidator(_plain)], ...] = ()
-
-
-class _LocationNode(_Wire):
-    """Numbers or, as in our inbound messages, strings of digits."""
-
-    lat: Annotated[float, Field(ge=-90, le=90)]
-    long: Annotated[float, Field(ge=-180, le=180)]
-    name: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-    address: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-
-
-class _ViberNode(_Wire):
-    category: Literal["transaction", "promotion"] = "transaction"
-    ttl: Annotated[int, Field(ge=30, le=259_200)] | None = None
-    type: str | None = None
-
-
-class _MessengerNode(_Wire):
-    category: Literal["response", "update", "message_tag"] = "response"
-    tag: Annotated[str, Field(min_length=1)] | None = None
-
-
-_Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
-
-
-class _FallbackNode(_TemplateNode):
-    """Ours: the template that goes out instead while the window is closed."""
-
-    locale: _Locale | None = None
-
-
-class _WhatsAppNode(_Wire):
-    policy: Literal["deterministic", "fallback"] = "deterministic"
-    locale: _Locale | None = None
-    template_fallback: _FallbackNode | None = None
-
-
-class _FailoverNode(_Wire):
+class _FailoverNode(Wire):
     expiry_time: Annotated[int, Field(ge=1, le=604_800)]
     condition_status: Literal["delivered", "read"]
 
 
-_IDENTIFIER: TypeAdapter[str] = TypeAdapter(
-    Annotated[str, Field(min_length=1, max_length=50)], config=_Wire.model_config
-)
-_CLIENT_REF: TypeAdapter[str] = TypeAdapter(
-    Annotated[str, Field(min_length=1, max_length=40)], config=_Wire.model_config
-)
-_PRIORITY: TypeAdapter[Literal["normal", "high"]] = TypeAdapter(Literal["normal", "high"])
-_E164: TypeAdapter[str] = TypeAdapter(
-    Annotated[
-        str,
-        BeforeValidator(lambda number: number.removeprefix("+") if isinstance(number, str) else number),
-        Field(pattern=r"^[1-9][0-9]{6,14}$"),
-    ],
-    config=_Wire.model_config,
-)
-_E164_REASON = "must be an international number of 7 to 15 digits, without 00 in front, as in 447700900100"
-_CUSTOM: TypeAdapter[dict[str, Any]] = TypeAdapter(Annotated[dict[str, Any], Field(min_length=1)])
-_MEDIA_NODE: TypeAdapter[_MediaNode] = TypeAdapter(_MediaNode)
-_TEMPLATE_NODE: TypeAdapter[_TemplateNode] = TypeAdapter(_TemplateNode)
-_LOCATION_NODE: TypeAdapter[_LocationNode] = TypeAdapter(_LocationNode)
-_VIBER_NODE: TypeAdapter[_ViberNode] = TypeAdapter(_ViberNode)
-_MESSENGER_NODE: TypeAdapter[_MessengerNode] = TypeAdapter(_MessengerNode)
-_WHATSAPP_NODE: TypeAdapter[_WhatsAppNode] = TypeAdapter(_WhatsAppNode)
 _FAILOVER_NODE: TypeAdapter[_FailoverNode] = TypeAdapter(_FailoverNode)
-
-
-@cache
-def _text(longest: int) -> TypeAdapter[str]:
-    return TypeAdapter(Annotated[str, Field(min_length=1, max_length=longest)], config=_Wire.model_config)
 
 
 def message(body: object, message_uuid: str) -> Message:
     """The message in a request body. InvalidRequest names every fault."""
     faults = Faults()
-    result = _Reader(faults).message(body, message_uuid)
+    result = _Reader(faults).message(reading.given(body), message_uuid)
     faults.check()
     assert result is not None
     return result
 
 
-def _place(node: _LocationNode) -> Location:
-    return Location(
-        type="location", latitude=node.lat, longitude=node.long, name=node.name, address=node.address
-    )
-
-
 def workflow(body: object, dispatch_uuid: str) -> list[Step]:
     """The steps in a dispatch body. InvalidRequest names every fault of every step."""
     faults = Faults()
-    root = faults.object(body, "body", "must be a JSON object")
+    root = faults.object(reading.given(body), "body", "must be a JSON object")
     faults.check()
     assert root is not None
     if not root:
@@ -217,24 +120,19 @@ class _Reader:
         content = None
         if node is not None:
             content = self.content(node.get("content"), channel)
-        options = self.options(node or {})
-        client_ref = root.get("client_ref")
-        if client_ref is not None:
-            client_ref = self.faults.read(_CLIENT_REF, client_ref, self.name("client_ref"))
-        priority = self.faults.read(_PRIORITY, root.get("priority", "normal"), self.name("priority"))
+        options = reading.options(self.faults, node or {}, self.name(PLACES.options))
+        extras = reading.extras(self.faults, root, self.name(""), content, LONGEST_REF)
         if len(self.faults.found) > before:
             return None
-        assert channel and sender and recipient  # for the type checker: no fault was found
-        assert content and priority
+        assert channel and sender and recipient and content  # for the type checker: no fault was found
         return Message(
             message_uuid=message_uuid,
             channel=channel,
             sender=sender,
             recipient=recipient,
             content=content,
-            client_ref=client_ref,
-            priority=priority,
             **options,
+            **extras,
         )
 
     def party(self, root: dict[str, Any], end: Literal["from", "to"]) -> tuple[Channel | None, str | None]:
@@ -247,21 +145,9 @@ class _Reader:
         except ValueError:
             self.faults.add(self.name(f"{end}.type"), f"must be one of: {', '.join(Channel)}")
             return None, None
-        identifier = CHANNELS[channel].sender if end == "from" else CHANNELS[channel].recipient
-        name = self.name(f"{end}.{identifier}")
-        value = party.get(identifier)
-        if value is None:
-            self.faults.add(name, f"is required for {channel}")
-            return channel, None
-        if identifier == "number" and (end == "to" or channel is Channel.WHATSAPP):
-            number = Faults().read(_E164, value, name)
-            if number is None:
-                self.faults.add(name, _E164_REASON)
-            return channel, number
-        found = self.faults.read(_IDENTIFIER, value, name)
-        if found and found[0] == "+" and found[1:].isdecimal():  # one sender, however it is written
-            found = found[1:]
-        return channel, found
+        kind = CHANNELS[channel].sender if end == "from" else CHANNELS[channel].recipient
+        name = self.name(f"{end}.{kind}")
+        return channel, reading.identifier(self.faults, party.get(kind), name, channel, end)
 
     def content(self, value: object, channel: Channel | None) -> Content | None:
         """The content, if the channel can carry it; without a channel only what is wrong on every one."""
@@ -278,54 +164,4 @@ class _Reader:
         if node.get(kind) is None:
             self.faults.add(name, "is required")
             return None
-        return self.body(kind, node[kind], name, CHANNELS[channel]) if channel else None
-
-    def body(self, kind: str, value: object, name: str, capability: Capability) -> Content | None:
-        if kind == "text":
-            text = self.faults.read(_text(capability.text), value, name)
-            return None if text is None else Text(type="text", text=text)
-        if kind == "custom":
-            custom = self.faults.read(_CUSTOM, value, name)
-            return None if custom is None else Custom(type="custom", custom=custom)
-        if kind == "template":
-            template = self.faults.read(_TEMPLATE_NODE, value, name)
-            return (
-                None
-                if template is None
-                else Template(type="template", name=template.name, parameters=template.parameters)
-            )
-        if kind == "location":
-            spot = self.faults.read(_LOCATION_NODE, value, name)
-            return None if spot is None else _place(spot)
-        media = self.faults.read(_MEDIA_NODE, value, name)
-        if media is None:
-            return None
-        if not media.url.startswith(("http://", "https://")):
-            self.faults.add(f"{name}.url", "must be an http or https address")
-        longest = capability.kinds[kind].caption
-        if longest and media.caption and len(media.caption) > longest:
-            self.faults.add(f"{name}.caption", f"must be at most {longest} characters long")
-        return _MEDIA.validate_python(
-            {"type": kind, "url": media.url, "caption": media.caption if longest else None}
-        )
-
-    def options(self, node: dict[str, Any]) -> dict[str, Any]:
-        """The channel objects beside `content`. One for another channel does no harm and is checked too."""
-        found: dict[str, Any] = {}
-        if (viber := node.get("viber_service_msg")) is not None:
-            shape = self.faults.read(_VIBER_NODE, viber, self.name("message.viber_service_msg"))
-            if shape:
-                found["viber"] = ViberOptions(**shape.model_dump())
-        if (messenger := node.get("messenger")) is not None:
-            tagged = self.faults.read(_MESSENGER_NODE, messenger, self.name("message.messenger"))
-            if tagged and tagged.category == "message_tag" and tagged.tag is None:
-                self.faults.add(
-                    self.name("message.messenger.tag"), "is required when the category is message_tag"
-                )
-            elif tagged:
-                found["messenger"] = MessengerOptions(**tagged.model_dump())
-        if (whatsapp := node.get("whatsapp")) is not None:
-            local = self.faults.read(_WHATSAPP_NODE, whatsapp, self.name("message.whatsapp"))
-            if local:
-                found["whatsapp"] = WhatsAppOptions(**local.model_dump())
-        return found
+        return reading.content(self.faults, kind, node[kind], name, channel) if channel else None

@@ -8,7 +8,8 @@ from switchboard.models.messages import Message, Status
 
 
 class Step(Frozen):
-    """One step of a workflow. The last one has neither condition nor time of its own."""
+    """One step of a workflow. Without a condition it is done when its message is delivered, and without a
+    time of its own only that message's failure leads on to the next step."""
 
     message: Message
     condition: Literal[Status.DELIVERED, Status.READ] | None = None

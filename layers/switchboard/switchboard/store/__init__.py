@@ -1,6 +1,7 @@
 """The one table. `keys` names its items, `items` gives their shape; the others read and write them, by the
 calls in `calls`: `table` messages, dispatches and applications, `accounts` provider accounts and senders,
-`contacts` people, `conversations` and `receipts` what receipts without our id need."""
+`contacts` people, `secrets` the account's own secrets, `conversations` and `receipts` what receipts without
+our id need."""
 
 from switchboard.store.accounts import (
     AccountSender,
@@ -25,6 +26,7 @@ from switchboard.store.items import (
 )
 from switchboard.store.pace import PaceStore, Taken
 from switchboard.store.receipts import ReceiptStore
+from switchboard.store.secrets import SecretStore
 from switchboard.store.table import Claim, Store
 from switchboard.store.templates import TemplateItem, TemplateStore
 
@@ -45,6 +47,7 @@ __all__ = [
     "Rate",
     "ReceiptStore",
     "Route",
+    "SecretStore",
     "SenderItem",
     "Sent",
     "Slot",

@@ -78,9 +78,9 @@ class Table:
                 Key=dump(key),
                 UpdateExpression=expression,
                 ConditionExpression=condition,
-                ExpressionAttributeValues=dump(values),
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **({"ExpressionAttributeValues": dump(values)} if values else {}),
                 **({"ExpressionAttributeNames": names} if names else {}),
             )
         except ClientError as error:

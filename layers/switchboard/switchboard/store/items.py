@@ -9,9 +9,10 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import Field, TypeAdapter
 
 from switchboard import clock
-from switchboard.models.events import Failure, Usage
+from switchboard.models.events import Failure, Quoted, Usage
 from switchboard.models.frozen import Frozen
 from switchboard.models.messages import InboundContent, Message, Status
+from switchboard.models.origin import Origin
 from switchboard.models.workflows import Step
 
 Item = dict[str, Any]
@@ -29,6 +30,16 @@ def dump(values: Item) -> Item:
 
 def load(attributes: Item) -> Item:
     return {name: _deserialize(value) for name, value in attributes.items()}
+
+
+def _dump_origin(origin: Origin | None) -> Item:
+    return {"fingerprint": origin.fingerprint, "running_until": origin.running_until} if origin else {}
+
+
+def _load_origin(values: Item) -> Origin | None:
+    if "fingerprint" not in values:
+        return None
+    return Origin(fingerprint=values["fingerprint"], running_until=int(values.get("running_until", 0)))
 
 
 class StatusRecord(Frozen):
@@ -90,6 +101,8 @@ class StepLink(Frozen):
     task_token: str
     queued_at: datetime
     """When the task that the token is of was queued: of two, the newer is the one that waits."""
+    of: int = 1
+    """How many steps the workflow has."""
 
     @property
     def needs(self) -> Status:
@@ -129,6 +142,8 @@ class MessageItem(Frozen):
     slot: Slot | None = None
     """The place that it was given at its sender's rate, if it had to wait for one."""
     link: StepLink | None = None
+    origin: Origin | None = None
+    """The request that it was made by, if it can be repeated."""
 
     @property
     def uuid(self) -> str:
@@ -180,6 +195,7 @@ class MessageItem(Frozen):
             "attempts": self.attempts,
             "leased_until": self.leased_until,
             "claimed_by": self.claimed_by,
+            **_dump_origin(self.origin),
         }
         if self.link:
             values |= {
@@ -189,6 +205,7 @@ class MessageItem(Frozen):
                 "deadline": clock.wire(self.link.deadline),
                 "task_token": self.link.task_token,
                 "queued_at": clock.milliseconds(self.link.queued_at),
+                "steps": self.link.of,
             }
         return dump(values)
 
@@ -204,6 +221,7 @@ class MessageItem(Frozen):
                 deadline=clock.from_wire(values["deadline"]),
                 task_token=values["task_token"],
                 queued_at=clock.from_milliseconds(int(values["queued_at"])),
+                of=int(values.get("steps", 1)),
             )
         late_usage = Usage(Decimal(values["price"]), values["currency"]) if "price" in values else None
         return cls(
@@ -227,6 +245,7 @@ class MessageItem(Frozen):
             claimed_by=values.get("claimed_by"),
             late_usage=late_usage,
             link=link,
+            origin=_load_origin(values),
         )
 
 
@@ -238,6 +257,10 @@ class DispatchItem(Frozen):
     accepted_at: datetime
     waits: tuple[int, ...]
     """Seconds of each step."""
+    reports: bool = True
+    """The client is told of its end."""
+    origin: Origin | None = None
+    """The request that it was made by, if it can be repeated."""
     step: int = -1
     """The newest step that was begun; -1 before the first."""
     began: dict[int, datetime] = Field(default_factory=dict)
@@ -254,6 +277,8 @@ class DispatchItem(Frozen):
                 "application_id": self.application_id,
                 "accepted_at": clock.wire(self.accepted_at),
                 "waits": list(self.waits),
+                "reports": self.reports,
+                **_dump_origin(self.origin),
                 "step": self.step,
                 "began": {},
             }
@@ -267,6 +292,8 @@ class DispatchItem(Frozen):
             application_id=values.get("application_id"),
             accepted_at=clock.from_wire(values["accepted_at"]),
             waits=tuple(int(wait) for wait in values["waits"]),
+            reports=values.get("reports", True),
+            origin=_load_origin(values),
             step=int(values["step"]),
             began={int(step): clock.from_wire(at) for step, at in values["began"].items()},
             satisfied=int(values["satisfied"]) if "satisfied" in values else None,
@@ -275,8 +302,13 @@ class DispatchItem(Frozen):
         )
 
 
-def dump_steps(steps: list[Step]) -> Item:
-    return dump({"steps": _STEPS.dump_json(steps, exclude_defaults=True).decode()})
+def dump_steps(steps: list[Step], origin: Origin | None) -> Item:
+    return dump(
+        {
+            "steps": _STEPS.dump_json(steps, exclude_defaults=True).decode(),
+            "fingerprint": origin.fingerprint if origin else None,
+        }
+    )
 
 
 def load_steps(item: Item) -> list[Step]:
@@ -301,6 +333,17 @@ class InboundItem(Frozen):
     account_id: str = "default"
     media: str = ""
     """What became of its media: KEPT, the public code of what was wrong with it, or nothing yet."""
+    provider_id: str = ""
+    profile: str | None = None
+    """The name that the person goes by there."""
+    quotes: Quoted | None = None
+    quotes_uuid: str | None = None
+    """The message that it quotes, if it is one that we know."""
+
+    @property
+    def lost(self) -> int | None:
+        """Why its media could not be had: a code of the public error list."""
+        return int(self.media) if self.media not in ("", KEPT) else None
 
     def dump(self) -> Item:
         return dump({"inbound": self.model_dump_json(exclude_defaults=True), "by": self.by})

@@ -1,4 +1,4 @@
-"""Finds a message by its provider's id, for providers that cannot repeat ours.
+"""Finds a message by its provider's id, for providers that cannot repeat ours, and where people refer to it.
 
 A receipt and the record of a send can cross. The send writes the id first and then reads what came too
 early; a receipt that finds no id leaves itself there and looks once more. Whichever comes second sees
@@ -13,6 +13,7 @@ from switchboard.store.calls import DAY, Table
 from switchboard.store.items import StatusRecord, dump, load
 
 _DAYS = 8
+_QUOTED_DAYS = 30
 
 
 class ReceiptStore(Table):
@@ -23,6 +24,14 @@ class ReceiptStore(Table):
         )
         early = self._query(keys.provider_ids(provider, provider_id), keys.EARLY)
         return [_record(load(item)["record"]) for item in early]
+
+    def note(self, provider: str, provider_id: str, message_uuid: str) -> None:
+        """Note a message's provider id, for what will refer to it."""
+        self._put(
+            keys.by_provider_id(provider, provider_id),
+            dump({"message_uuid": message_uuid}),
+            _QUOTED_DAYS * DAY,
+        )
 
     def message_uuid(self, provider: str, provider_id: str) -> str | None:
         found = self._get(keys.by_provider_id(provider, provider_id), consistent=True)

@@ -214,11 +214,20 @@ class Store(Table):
 
     # --- dispatches ------------------------------------------------------------------------------
 
-    def add_dispatch(self, item: DispatchItem, steps: list[Step]) -> None:
-        """The contents first: a dispatch that can be seen is whole."""
+    def add_dispatch(self, item: DispatchItem, steps: list[Step]) -> bool:
+        """The contents first: a dispatch that can be seen is whole. False if it is there already, or the
+        contents of another request are."""
         needed_until = item.accepted_at + timedelta(seconds=sum(item.waits))
-        self._add(keys.steps(item.dispatch_uuid), items.dump_steps(steps), needed_until)
-        self._add(keys.dispatch(item.dispatch_uuid), item.dump(), needed_until)
+        contents = items.dump_steps(steps, item.origin)
+        if not self._add(keys.steps(item.dispatch_uuid), contents, needed_until) and item.origin:
+            there = self._get(keys.steps(item.dispatch_uuid), consistent=True)
+            if there and load(there)["fingerprint"] != item.origin.fingerprint:
+                return False
+        return self._add(keys.dispatch(item.dispatch_uuid), item.dump(), needed_until)
+
+    def done(self, key: keys.Key) -> None:
+        """The request that started this is not worked on any more."""
+        self._update(key, "REMOVE running_until", "attribute_exists(pk)", {})
 
     def dispatch(self, uuid: str) -> DispatchItem | None:
         found = self._get(keys.dispatch(uuid), consistent=True)

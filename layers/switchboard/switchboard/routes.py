@@ -1,0 +1,58 @@
+"""Every route of the HTTP API. The gateway knows them from the template, and a test holds this to it.
+
+What no route takes comes to `$default`, which can tell a path that nobody has from a wrong method by this.
+"""
+
+import re
+
+ROUTES: dict[str, tuple[str, ...]] = {
+    "/v0.1/messages": ("POST",),
+    "/v0.1/messages/ping": ("GET",),
+    "/v0.1/messages/{message_uuid}": ("GET",),
+    "/v1/messages": ("POST",),
+    "/v1/messages/ping": ("GET",),
+    "/v1/messages/{message_uuid}": ("GET", "PATCH"),
+    "/v0.1/dispatch": ("POST",),
+    "/v0.1/dispatch/ping": ("GET",),
+    "/v0.1/dispatch/{dispatch_uuid}": ("GET",),
+    "/v0.1/media/{message_uuid}": ("GET",),
+    "/v0.1/templates": ("GET", "POST"),
+    "/v0.1/templates/{name}": ("DELETE", "GET"),
+    "/v0.1/contacts/{channel}/{person}": ("GET",),
+    "/v2/applications": ("GET", "POST"),
+    "/v2/applications/ping": ("GET",),
+    "/v2/applications/{application_id}": ("DELETE", "GET", "PUT"),
+    "/account/settings": ("POST",),
+    "/account/get-balance": ("GET",),
+    "/account/numbers": ("GET",),
+    "/ni/basic/json": ("GET",),
+    "/number/update": ("POST",),
+    "/accounts": ("GET",),
+    "/accounts/{api_key}/secrets": ("GET", "POST"),
+    "/accounts/{api_key}/secrets/{secret_id}": ("DELETE", "GET"),
+    "/accounts/{api_key}/signature-secrets": ("GET", "POST"),
+    "/accounts/{api_key}/signature-secrets/{secret_id}": ("DELETE", "GET"),
+    "/accounts/{api_key}/signature-secrets/{secret_id}/promote": ("POST",),
+    "/accounts/{provider}/{account_id}": ("DELETE", "GET", "PUT"),
+    "/accounts/{provider}/{account_id}/verify": ("POST",),
+    "/beta/chatapp-accounts": ("GET",),
+    "/beta/chatapp-accounts/messenger": ("POST",),
+    "/beta/chatapp-accounts/messenger/{external_id}": ("DELETE", "PATCH"),
+    "/beta/chatapp-accounts/{provider}/{external_id}": ("GET",),
+    "/beta/chatapp-accounts/{provider}/{external_id}/applications": ("POST",),
+    "/beta/chatapp-accounts/{provider}/{external_id}/applications/{application_id}": ("DELETE",),
+    "/status/{provider}/{account_id}": ("GET", "POST"),
+    "/inbound/{provider}/{account_id}": ("GET", "POST"),
+}
+"""Methods by path, without the slash at the end that some may have."""
+
+_PATTERNS = {re.compile(re.sub(r"\{[^/]+\}", "[^/]+", path).replace(".", r"\.")): path for path in ROUTES}
+
+
+def allowed(path: str) -> list[str]:
+    """The methods that a path takes, in alphabetical order; empty if there is no such path."""
+    path = path.rstrip("/")
+    found = {
+        method for pattern, route in _PATTERNS.items() if pattern.fullmatch(path) for method in ROUTES[route]
+    }
+    return sorted(found)

@@ -1,0 +1,66 @@
+"""Starts what a request's body asks for, in either version of the API; the answer is the body of the 202.
+
+`uuid` names what is started: a message or a workflow. The same one again starts nothing new. InvalidRequest
+names every fault of a body.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from switchboard import logs
+from switchboard.callers import Caller
+from switchboard.channels import CHANNELS
+from switchboard.dispatching import Dispatching
+from switchboard.models import v01, v1
+from switchboard.models.origin import Origin
+from switchboard.models.workflows import Step, message_uuid
+from switchboard.sending import Sending
+
+
+@dataclass(frozen=True)
+class Starting:
+    sending: Sending
+    dispatching: Dispatching
+
+    def message(
+        self, body: object, uuid: str, caller: Caller, origin: Origin | None = None
+    ) -> dict[str, str]:
+        """A message of version 0.1."""
+        message = v01.message(body, uuid)
+        return {"message_uuid": self.sending.send(message, caller, v01.PLACES, origin)}
+
+    def dispatch(
+        self, body: object, uuid: str, caller: Caller, origin: Origin | None = None
+    ) -> dict[str, str]:
+        """A dispatch, which has version 0.1 only."""
+        steps = v01.workflow(body, uuid)
+        _warn(uuid, steps)
+        self.dispatching.start(uuid, steps, caller, v01.places, origin)
+        return {"dispatch_uuid": uuid}
+
+    def message_v1(
+        self, body: object, uuid: str, caller: Caller, origin: Origin | None = None
+    ) -> dict[str, str]:
+        """A message of version 1, or its workflow if it has a failover."""
+        if not v1.has_failover(body):
+            message = v1.message(body, uuid)
+            return {"message_uuid": self.sending.send(message, caller, v1.PLACES, origin)}
+        steps = v1.workflow(body, uuid)
+        _warn(uuid, steps)
+        # A plain failover is told by the statuses of its messages alone, as Vonage's is.
+        has_conditions = any(step.condition for step in steps)
+        self.dispatching.start(uuid, steps, caller, v1.places, origin, reports=has_conditions)
+        return {"message_uuid": message_uuid(uuid, 0), "workflow_id": uuid}
+
+
+def _warn(uuid: str, steps: Sequence[Step]) -> None:
+    for number, step in enumerate(steps):
+        channel = step.message.channel
+        if step.condition and step.condition not in CHANNELS[channel].proved(step.message.content.type):
+            logs.logger.warning(
+                "a step asks for what its channel cannot prove: it will run out of time",
+                dispatch_uuid=uuid,
+                step=number,
+                channel=channel,
+                condition=step.condition,
+            )
