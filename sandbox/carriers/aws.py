@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import uuid4
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,6 +25,7 @@ from sandbox.carriers.faults import Faulty, check, parse_object
 from sandbox.carriers.handsets import Event
 from sandbox.carriers.network import Carrier, Message, Network, digest
 from sandbox.carriers.segments import segments
+from sandbox.carriers.writing import Written
 
 COUNTRIES = {"1": "US", "31": "NL", "33": "FR", "34": "ES", "39": "IT", "44": "GB", "48": "PL", "49": "DE"}
 PRICES = {"US": (0.00581, 0.00302)}
@@ -87,13 +88,22 @@ class SendTextMessage(_Send):
     MessageBody: Body
     MessageType: Literal["TRANSACTIONAL", "PROMOTIONAL"] = "TRANSACTIONAL"
     Keyword: str | None = Field(None, min_length=1, max_length=30)
-    DestinationCountryParameters: dict[Literal["IN_TEMPLATE_ID", "IN_ENTITY_ID"], str] = {}
+    DestinationCountryParameters: dict[
+        Literal["IN_TEMPLATE_ID", "IN_ENTITY_ID"],
+        Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S+$")],
+    ] = {}
 
 
 class SendMediaMessage(_Send):
     OriginationIdentity: Identity
     MessageBody: Body | None = None
-    MediaUrls: list[S3Url] = Field(min_length=1, max_length=1)
+    MediaUrls: list[S3Url] | None = Field(None, min_length=1, max_length=1)
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> "SendMediaMessage":
+        if self.MessageBody is None and self.MediaUrls is None:
+            raise ValueError("MessageBody or MediaUrls is needed")
+        return self
 
 
 class Fallback(BaseModel):
@@ -251,13 +261,25 @@ class Aws(Carrier[AwsMessage]):
         """A handset's text, as the two-way topic carries it. Numbers of RCS have no "+"."""
         if channel == "whatsapp":
             return self._social.inbound(channel, sender, recipient, text, at)
-        by_rcs = channel == "rcs"
         words = text.split()
+        return self._written(channel, sender, recipient, words[0].upper()[:30] if words else "", text)
+
+    def inbound_rich(self, written: Written, at: float) -> Notification | None:
+        """By RCS a tap on a suggestion."""
+        if written.channel == "whatsapp":
+            return self._social.inbound_rich(written, at)
+        if written.channel != "rcs" or written.reply is None:
+            return None
+        tapped = {"type": "SUGGESTION", "text": written.reply.title, "postbackData": written.reply.id}
+        return self._written("rcs", written.sender, written.to, "", json.dumps(tapped))
+
+    def _written(self, channel: str, sender: str, recipient: str, keyword: str, body: str) -> Notification:
+        by_rcs = channel == "rcs"
         news = {
             "originationNumber": sender.removeprefix("+") if by_rcs else _plus(sender),
             "destinationNumber": recipient if by_rcs else _plus(recipient),
-            "messageKeyword": words[0].upper()[:30] if words else "",
-            "messageBody": text,
+            "messageKeyword": keyword,
+            "messageBody": body,
             "inboundMessageId": str(uuid4()),
         }
         if previous := self._network.log.last_id(recipient, sender):

@@ -42,6 +42,8 @@ class Chip(_Member):
 
 class UrlChip(Chip):
     Url: str = Field(max_length=2048, pattern=r"^https://\S+$")
+    Application: Word | None = None
+    WebviewViewMode: Word | None = None
 
 
 class PhoneChip(Chip):

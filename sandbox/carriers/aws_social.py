@@ -26,10 +26,12 @@ from sandbox.carriers.faults import Faulty, check, parse_object
 from sandbox.carriers.handsets import Event, last4
 from sandbox.carriers.meta import GraphError
 from sandbox.carriers.network import Carrier, Message, Network
+from sandbox.carriers.recent import Recent
 from sandbox.carriers.whatsapp import BUSINESS_ACCOUNT, WhatsApp, WhatsAppMessage, message_of
 from sandbox.carriers.whatsapp_messages import Envelope, Template, check_content
 from sandbox.carriers.whatsapp_templates import REVIEW_SECONDS, Templates
 from sandbox.carriers.whatsapp_templates import Template as Filed
+from sandbox.carriers.writing import Written
 
 BUSINESS = f"waba-{BUSINESS_ACCOUNT:0>32}"
 NUMBER_ID = "phone-number-id-"
@@ -88,6 +90,7 @@ class Social(Carrier[SocialMessage]):
         super().__init__(config, network)
         self._meta = WhatsApp(config, network)
         self._templates = Templates()
+        self._wamids: Recent[str, str] = Recent()
 
     @staticmethod
     def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
@@ -111,6 +114,9 @@ class Social(Carrier[SocialMessage]):
         asked = await _body(SendWhatsAppMessage, request)
         number = _number(asked.originationPhoneNumberId)
         value, body = _blob(asked.message)
+        if "status" in value:
+            self._meta.mark(value, self.provider)
+            return _answer({"messageId": str(uuid4())})
         try:
             envelope = check(Envelope, value)
             content = check_content(envelope.type, value)
@@ -120,7 +126,7 @@ class Social(Carrier[SocialMessage]):
         if isinstance(content, Template):
             components = [component.model_dump() for component in content.components]
             self._templates.check_message(content.name, content.language.code, components)
-        meta = message_of(number, envelope, body)
+        meta = message_of(number, envelope, content, body)
         message = SocialMessage(
             channel="whatsapp",
             sender=number,
@@ -131,6 +137,12 @@ class Social(Carrier[SocialMessage]):
             meta=meta,
         )
         return await self._network.exchange(self, [message])
+
+    def took(self, message: SocialMessage) -> None:
+        """People know it by Meta's id."""
+        for name in (message.echo_id, message.provider_id):
+            if name is not None:
+                self._wamids[name] = message.meta.provider_id
 
     def throttled(self) -> Response:
         return SocialError(429, "ThrottledRequestException", "Too many requests").response()
@@ -144,14 +156,21 @@ class Social(Carrier[SocialMessage]):
             return SocialError(400, "InvalidParametersException", "Meta refused the message").response()
         return _answer({"messageId": message.provider_id})
 
-    def receipt(self, message: SocialMessage, event: Event, at: float) -> Notification:
+    def receipt(self, message: SocialMessage, event: Event, at: float) -> Notification | None:
         webhook = self._meta.receipt(message.meta, event, at)
+        if webhook is None:
+            return None
         return self._notification(self._config.receipts_topic, _entry(webhook), message.sender, at)
 
     def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Notification:
         webhook = self._meta.inbound(channel, sender, recipient, text, at)
         ours = recipient.removeprefix("+")
         return self._notification(self._config.inbound_topic, _entry(webhook), ours, at)
+
+    def inbound_rich(self, written: Written, at: float) -> Notification:
+        quotes = self._wamids.get(written.quotes, written.quotes) if written.quotes else None
+        webhook = self._meta.inbound_rich(written.model_copy(update={"quotes": quotes}), at)
+        return self._notification(self._config.inbound_topic, _entry(webhook), written.ours, at)
 
     def _notification(self, topic: str, entry: Mapping[str, Any], number: str, at: float) -> Notification:
         moment = datetime.fromtimestamp(at, UTC)

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from sandbox.carriers.infobip_whatsapp import CONTENTS, Bulk, Envelope, Template
 from sandbox.carriers.network import Carrier, Message, Network, digest
 from sandbox.carriers.recent import Recent
 from sandbox.carriers.segments import segments
+from sandbox.carriers.writing import HANDSET, Written
 
 PRICES = {"viber_service_msg": 0.0125, "whatsapp": 0.0213, "sms": 0.0345}
 """EUR for a delivered message, or each part of an SMS."""
@@ -88,6 +90,8 @@ class Infobip(Carrier[InfobipMessage]):
         super().__init__(config, network)
         self._used: Recent[str, None] = Recent()
         self._templates = Templates()
+        self._received: Recent[str, str] = Recent()
+        """To whom of ours somebody wrote by WhatsApp, by the message's id."""
 
     @staticmethod
     def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
@@ -106,6 +110,7 @@ class Infobip(Carrier[InfobipMessage]):
             self._route("DELETE", f"{templates}/{{name}}", self.delete_template),
             self._route("GET", f"{senders}/quality", self.quality),
             self._route("GET", f"{senders}/{{sender}}/media/{{id}}", self.media),
+            self._route("POST", f"{senders}/{{sender}}/message/{{id}}/read", self.read),
             self._route("GET", "/account/1/balance", self.balance),
         ]
 
@@ -286,15 +291,71 @@ class Infobip(Carrier[InfobipMessage]):
                 result |= {"from": person, "to": ours, "text": text, "cleanText": text, "keyword": ""}
                 result |= {"smsCount": segments(text)[1]}
             case "whatsapp":
-                result |= {"from": person, "to": ours, "integrationType": "WHATSAPP"}
-                result |= {"message": {"type": "TEXT", "text": text}}
-                result |= {"contact": {"name": "Handset", "phoneNumber": person}}
+                return self._written(person, ours, {"type": "TEXT", "text": text}, HANDSET, at)
             case _:
                 result |= {"sender": person, "to": recipient, "integrationType": "VIBER"}
                 result |= {"message": {"type": "TEXT", "text": text}}
+        if channel != "sms":
+            result |= self._paired(recipient, sender)
+        return self._news(result)
+
+    def inbound_rich(self, written: Written, at: float) -> Webhook | None:
+        """By WhatsApp only."""
+        if written.channel != "whatsapp":
+            return None
+        message = self._shown(written)
+        if written.quotes is not None:
+            message["context"] = {
+                "id": self._network.log.provider_id(written.quotes),
+                **({} if written.reaction else {"from": written.ours}),
+            }
+        return self._written(written.person, written.ours, message, written.profile, at)
+
+    def _written(
+        self, person: str, ours: str, message: Mapping[str, Any], profile: str, at: float
+    ) -> Webhook:
+        message_id = str(uuid4().int >> 66)
+        self._received[message_id] = ours
+        return self._news(
+            {
+                "messageId": message_id,
+                "receivedAt": _time(at),
+                "price": {"pricePerMessage": 0.0, "currency": "EUR"},
+                "from": person,
+                "to": ours,
+                "integrationType": "WHATSAPP",
+                "message": message,
+                "contact": {"name": profile, "phoneNumber": person},
+                **self._paired(ours, person),
+            }
+        )
+
+    def _shown(self, written: Written) -> dict[str, Any]:
+        if written.reply:
+            kind = "LIST" if written.reply.description else "BUTTON"
+            return {"type": f"INTERACTIVE_{kind}_REPLY", **written.reply.model_dump(exclude_none=True)}
+        if written.button:
+            return {"type": "BUTTON", **written.button.model_dump()}
+        if written.sticker:
+            media = written.sticker.id or str(uuid4().int >> 80)
+            base = f"http://127.0.0.1:{self._config.port}/infobip"
+            address = f"{base}/whatsapp/1/senders/{written.ours}/media/{media}"
+            return {"type": "STICKER", "url": address}
+        if written.reaction:
+            action = "ADDED" if written.reaction.emoji else "REMOVED"
+            return {"type": "REACTION", "emoji": written.reaction.emoji, "action": action}
+        if written.order:
+            return {"type": "ORDER", **_camel(written.order.model_dump(exclude_none=True))}
+        if written.contacts:
+            return {"type": "CONTACT", "contacts": written.contacts}
+        return {"type": "TEXT", "text": written.text}
+
+    def _paired(self, recipient: str, sender: str) -> dict[str, str]:
+        """What is taken for an answer to the last message that was sent."""
         previous = self._network.log.last_id(recipient, sender)
-        if previous and channel != "sms":
-            result["pairedMessageId"] = previous
+        return {"pairedMessageId": previous} if previous else {}
+
+    def _news(self, result: Mapping[str, Any]) -> Webhook:
         news = {"results": [result], "messageCount": 1, "pendingMessageCount": 0}
         return self._webhook(self._own_url(), news)
 
@@ -363,6 +424,14 @@ class Infobip(Carrier[InfobipMessage]):
         ]
         return JSONResponse({"results": results})
 
+    async def read(self, request: Request) -> Response:
+        """POST /infobip/whatsapp/1/senders/{sender}/message/{id}/read"""
+        message_id = request.path_params["id"]
+        if self._received.get(message_id) != request.path_params["sender"]:
+            return exception(404, "NOT_FOUND", "Not found")
+        self._network.log.change(self.provider, "read", message_id)
+        return Response(status_code=204)
+
     async def media(self, request: Request) -> Response:
         """GET what a person sent. Media whose id ends like the handset that is refused is gone."""
         if handset(request.path_params["id"]).refused:
@@ -393,3 +462,13 @@ def _time(moment: float) -> str:
     """2026-11-23T10:15:28.000+0000"""
     text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "+0000")
+
+
+def _camel(value: Any) -> Any:
+    """Members as Infobip names them: catalogId."""
+    if isinstance(value, dict):
+        return {
+            re.sub(r"_([a-z])", lambda found: found[1].upper(), name): _camel(inner)
+            for name, inner in value.items()
+        }
+    return [_camel(inner) for inner in value] if isinstance(value, list) else value

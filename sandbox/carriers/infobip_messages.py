@@ -139,11 +139,34 @@ class Language(Member):
 
 class SmsText(Member):
     text: str = Field(min_length=1)
-    transliteration: str | None = None
+    transliteration: Literal[
+        "NONE",
+        "TURKISH",
+        "GREEK",
+        "CYRILLIC",
+        "SERBIAN_CYRILLIC",
+        "BULGARIAN_CYRILLIC",
+        "CENTRAL_EUROPEAN",
+        "BALTIC",
+        "PORTUGUESE",
+        "COLOMBIAN",
+        "NON_UNICODE",
+        "ALL",
+    ] = "NONE"
     language: Language | None = None
 
 
+class IndiaDlt(Member):
+    contentTemplateId: str | None = None
+    principalEntityId: str
+
+
+class Regional(Member):
+    indiaDlt: IndiaDlt | None = None
+
+
 class SmsOptions(Member):
+    regional: Regional | None = None
     validityPeriod: ValidityPeriod | None = None
     flash: bool = False
     campaignReferenceId: Annotated[str, Field(max_length=255)] | None = None

@@ -98,6 +98,15 @@ class Send(_Member):
         return self
 
 
+class Act(_Member):
+    """Comes without a message."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    recipient: Recipient
+    sender_action: Literal["mark_seen", "typing_on", "typing_off"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class MessengerMessage(Message):
     """`sender` is the page id, `recipient` the page-scoped user id."""
@@ -131,6 +140,8 @@ class Messenger(Carrier[MessengerMessage]):
 
     async def send(self, sender: str, value: Mapping[str, Any], body: bytes) -> Response:
         """POST /{page_id}/messages. GraphError if the body is wrong."""
+        if "sender_action" in value:
+            return self._acted(value)
         try:
             send = check(Send, value)
         except Faulty as faulty:
@@ -148,6 +159,16 @@ class Messenger(Carrier[MessengerMessage]):
             content=content,
         )
         return await self._network.exchange(self, [message])
+
+    def _acted(self, value: Mapping[str, Any]) -> Response:
+        """The page has seen what somebody wrote, or is about to answer."""
+        try:
+            act = check(Act, value)
+        except Faulty as faulty:
+            raise _graph_error(faulty.faults[0]) from None
+        word = {"mark_seen": "read", "typing_on": "typing"}.get(act.sender_action, act.sender_action)
+        self._network.log.change(self.provider, word, act.recipient.id)
+        return JSONResponse({"recipient_id": act.recipient.id})
 
     def takes(self, message: MessengerMessage) -> bool:
         """A failure is always an answer here: there is no receipt for one."""

@@ -19,6 +19,7 @@ from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.handsets import AFTER, ANSWER_DELAY, EARLY, Event, Handset, handset, last4
 from sandbox.carriers.recent import Recent
 from sandbox.carriers.server import NoAnswer
+from sandbox.carriers.writing import Written
 
 PATIENCE = 5.0
 """Seconds that the next step of a message waits for a receipt to be taken, at most."""
@@ -78,6 +79,10 @@ class Carrier(ABC, Generic[M]):
     @abstractmethod
     def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Callback:
         """A person's text to one of our senders."""
+
+    def inbound_rich(self, written: Written, at: float) -> Callback | None:
+        """More than a text alone. None where this provider has no such thing on the channel."""
+        return None
 
     async def handshake(self, client: httpx.AsyncClient) -> bool | None:
         """Whether our callback URL passes the provider's check when it is registered; None if there is
@@ -209,6 +214,8 @@ class Log:
         self._sends: deque[dict[str, Any]] = deque(maxlen=limit)
         self._counts: Counter[str] = Counter()
         self._last: Recent[tuple[str, str], str] = Recent(10_000)
+        self._ids: Recent[str, str] = Recent(10_000)
+        self._changes: deque[dict[str, str]] = deque(maxlen=limit)
 
     def add(self, provider: str, message: Message) -> None:
         self._counts[provider] += 1
@@ -225,13 +232,27 @@ class Log:
             }
         )
         self._last[_pair(message.sender, message.recipient)] = message.provider_id
+        if message.echo_id is not None:
+            self._ids[message.echo_id] = message.provider_id
+
+    def change(self, provider: str, what: str, message_id: str) -> None:
+        """A message was `read`, with `typing` or without, or `revoked`."""
+        self._changes.append({"provider": provider, "what": what, "id": message_id})
+
+    def provider_id(self, named: str) -> str:
+        """The provider's id of a message that somebody names, perhaps by what its sender calls it."""
+        return self._ids.get(named, named)
 
     def last_id(self, sender: str, recipient: str) -> str | None:
         """The provider's id of the latest message from a sender to a recipient."""
         return self._last.get(_pair(sender, recipient))
 
     def as_json(self) -> dict[str, Any]:
-        return {"sends": list(self._sends), "counts": dict(self._counts)}
+        return {
+            "sends": list(self._sends),
+            "counts": dict(self._counts),
+            "changes": list(self._changes),
+        }
 
 
 def digest(body: bytes) -> str:

@@ -9,6 +9,7 @@ import hmac
 import json
 import re
 import secrets
+import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,9 @@ from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.faults import Faulty, check, parse_object
 from sandbox.carriers.handsets import Event, handset
 from sandbox.carriers.network import Carrier, Message, Network, digest
-from sandbox.carriers.rcs_google_messages import AgentMessage
+from sandbox.carriers.rcs_google_messages import AgentEvent, AgentMessage
 from sandbox.carriers.recent import Recent
+from sandbox.carriers.writing import Written
 
 CLIENT_EMAIL = "switchboard@sandbox-0b07.iam.gserviceaccount.com"
 """The service account."""
@@ -114,6 +116,8 @@ class RcsGoogle(Carrier[RcsMessage]):
         self._token = f"ya29.{secrets.token_urlsafe(32)}"
         self._sent: Recent[tuple[str, str], str] = Recent()
         self._revoked: Recent[tuple[str, str], None] = Recent()
+        self._received: Recent[str, tuple[str, str]] = Recent()
+        """Who wrote to which agent, by the message's id."""
 
     @staticmethod
     def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
@@ -141,6 +145,7 @@ class RcsGoogle(Carrier[RcsMessage]):
             Route("/rcs_google/token", self.token, methods=["POST"]),
             route("phones/{number}/agentMessages", self.send, "POST"),
             route("phones/{number}/agentMessages/{message_id}", self.revoke, "DELETE"),
+            route("phones/{number}/agentEvents", self.event, "POST"),
             route("phones/{number}/capabilities", self.capabilities, "GET"),
             route("users:batchGet", self.reachable, "POST"),
         ]
@@ -224,7 +229,28 @@ class RcsGoogle(Carrier[RcsMessage]):
         if self._sent.get(sent) != _number(request):
             raise _not_found()
         self._revoked[sent] = None
+        self._network.log.change(self.provider, "revoked", sent[1])
         return JSONResponse({})
+
+    async def event(self, request: Request) -> Response:
+        """POST /v1/phones/{number}/agentEvents?eventId=&agentId= {"eventType", "messageId"?}: what somebody
+        wrote was read, or the agent is about to answer."""
+        number, agent = _number(request), _agent(request.query_params.get("agentId", ""))
+        event_id = _uuid(request.query_params.get("eventId", ""))
+        value = _object(await request.body())
+        try:
+            event = check(AgentEvent, value)
+        except Faulty as faulty:
+            fault = faulty.faults[0]
+            raise _invalid(f"Invalid value at '{fault.dotted}': {fault.reason}") from None
+        if handset(number).refused:
+            raise _not_found()
+        if event.messageId is not None and self._received.get(event.messageId) != (number, agent):
+            raise _invalid("message_id is not of a message that this person wrote")
+        word = "read" if event.eventType == "READ" else "typing"
+        self._network.log.change(self.provider, word, event.messageId or event_id)
+        name = f"phones/{number}/agentEvents/{event_id}"
+        return JSONResponse({"name": name, "sendTime": _time(time.time()), **value})
 
     async def capabilities(self, request: Request) -> Response:
         """GET /v1/phones/{number}/capabilities?requestId=&agentId="""
@@ -288,14 +314,27 @@ class RcsGoogle(Carrier[RcsMessage]):
         return self._webhook(told, at, "event", word)
 
     def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Webhook:
+        return self._written(sender, recipient, {"text": text}, "TEXT", at)
+
+    def inbound_rich(self, written: Written, at: float) -> Webhook | None:
+        """A tap on a suggestion."""
+        if written.reply is None:
+            return None
+        tapped = {"postbackData": written.reply.id, "text": written.reply.title, "type": "REPLY"}
+        content = {"suggestionResponse": tapped}
+        return self._written(written.sender, written.to, content, "SUGGESTION_RESPONSE", at)
+
+    def _written(self, sender: str, agent: str, content: dict[str, Any], word: str, at: float) -> Webhook:
+        number, message_id = f"+{sender.removeprefix('+')}", f"Mx{secrets.token_urlsafe(15)}"
+        self._received[message_id] = number, agent
         told = {
-            "senderPhoneNumber": f"+{sender.removeprefix('+')}",
-            "messageId": f"Mx{secrets.token_urlsafe(15)}",
+            "senderPhoneNumber": number,
+            "messageId": message_id,
             "sendTime": _time(at),
-            "agentId": recipient,
-            "text": text,
+            "agentId": agent,
+            **content,
         }
-        return self._webhook(told, at, "message", "TEXT")
+        return self._webhook(told, at, "message", word)
 
     def _webhook(self, told: dict[str, Any], at: float, kind: str, word: str) -> Webhook:
         data = json.dumps(told, ensure_ascii=False).encode()

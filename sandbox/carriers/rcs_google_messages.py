@@ -168,3 +168,16 @@ class AgentMessage(_Member):
         if self.ttl and not 0 < float(self.ttl.removesuffix("s")) <= 15 * 86_400:
             raise ValueError("ttl must be at most 15 days")
         return self
+
+
+class AgentEvent(_Member):
+    """https://developers.google.com/business-communications/rcs-business-messaging/reference/rest/v1/phones.agentEvents"""
+
+    eventType: Literal["READ", "IS_TYPING"]
+    messageId: str | None = None
+
+    @model_validator(mode="after")
+    def _names_what_was_read(self) -> "AgentEvent":
+        if (self.eventType == "READ") != (self.messageId is not None):
+            raise ValueError("messageId is needed with READ, and with nothing else")
+        return self

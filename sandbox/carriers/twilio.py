@@ -357,11 +357,13 @@ def _read(form: Form, body_digest: str) -> TwilioMessage:
     files = form.get("MediaUrl", [])
     _check_content(given("Body"), files, form)
     _check_life(given("ValidityPeriod"))
+    if any(given(name) not in ("", "true", "false") for name in ("SendAsMms", "SmartEncoded")):
+        raise TwilioError(20001)
     status_url = given("StatusCallback") or None
     if status_url and not _is_url(status_url):
         raise TwilioError(21609)
     return TwilioMessage(
-        channel=prefix or ("mms" if files else "sms"),
+        channel=prefix or ("mms" if files or given("SendAsMms") == "true" else "sms"),
         sender=sender.rpartition(":")[2].removeprefix("+"),
         recipient=to.rpartition(":")[2].removeprefix("+"),
         provider_id=_sid("MM" if files else "SM"),

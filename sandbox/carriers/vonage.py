@@ -24,12 +24,22 @@ from starlette.routing import Route
 from sandbox.carriers import media
 from sandbox.carriers.callbacks import Webhook
 from sandbox.carriers.config import Config, Credentials
-from sandbox.carriers.faults import parse_object
+from sandbox.carriers.faults import Faulty, check, parse_object
 from sandbox.carriers.handsets import Event, handset
 from sandbox.carriers.network import Carrier, Message, Network, digest
 from sandbox.carriers.recent import Recent
 from sandbox.carriers.segments import segments
-from sandbox.carriers.vonage_messages import INTERNAL, RECIPIENT, THROTTLED, VonageError, invalid, read
+from sandbox.carriers.vonage_messages import (
+    INTERNAL,
+    RECIPIENT,
+    THROTTLED,
+    VALUES,
+    Change,
+    VonageError,
+    invalid,
+    read,
+)
+from sandbox.carriers.writing import HANDSET, Written
 
 WORDS = {"viber_service": "viber_service_msg"}
 """Our API's words for channels, and v0.1's, where they are not v1's."""
@@ -133,8 +143,14 @@ class Vonage(Carrier[VonageMessage]):
             change = self._changes.get(identifier)
             if change is None:
                 raise VonageError(404, "#not-found", "Not Found", f"Message with ID {identifier} not found")
-            if not change or (body or {}).get("status") != change:
+            try:
+                wanted = check(Change, body or {})
+            except Faulty as faulty:
+                raise invalid(1150, "Invalid params", VALUES, *faulty.faults) from None
+            if wanted.status != change:
                 raise invalid(1150, "Invalid params", "Operation not supported for this channel.")
+            word = "typing" if wanted.replying_indicator and wanted.replying_indicator.show else change
+            self._network.log.change(self.provider, word, identifier)
         except VonageError as error:
             return error.response()
         return Response(status_code=200)
@@ -212,28 +228,69 @@ class Vonage(Carrier[VonageMessage]):
         return self._signed(message.status_url, body)
 
     def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Webhook:
-        person, ours = sender.removeprefix("+"), recipient.removeprefix("+")
-        body: dict[str, Any] = {
-            "channel": next((name for name, word in WORDS.items() if word == channel), channel),
-            "message_uuid": str(uuid4()),
-            "to": ours,
-            "from": person,
-            "timestamp": _time(at),
-            "message_type": "text",
-            "text": text,
-        }
+        body = self._written(channel, sender, recipient, {"message_type": "text", "text": text}, at)
         match channel:
             case "sms":
                 keyword = (text.split() or [""])[0].upper()
                 body["sms"] = {"num_messages": str(segments(text)[1]), "keyword": keyword}
                 body["usage"] = {"price": "0.0000", "currency": "EUR"}
             case "whatsapp":
-                body |= {"profile": {"name": "Handset"}, "context_status": "none"}
-                self._changes[body["message_uuid"]] = "read"
+                body |= {"profile": {"name": HANDSET}, "context_status": "none"}
             case "viber_service_msg":
                 if previous := self._network.log.last_id(recipient, sender):
                     body["context"] = {"message_uuid": previous}
         return self._signed(self._application_url("inbound"), body)
+
+    def inbound_rich(self, written: Written, at: float) -> Webhook | None:
+        """By RCS a tap on a suggestion only."""
+        by_rcs = written.channel == "rcs" and written.reply is not None and written.quotes is None
+        if written.channel != "whatsapp" and not by_rcs:
+            return None
+        body = self._written(written.channel, written.sender, written.to, self._shown(written), at)
+        if written.channel == "whatsapp":
+            body |= {"profile": {"name": written.profile}, "context_status": "none"}
+        if written.quotes is not None:
+            quoted = self._network.log.provider_id(written.quotes)
+            body |= {"context_status": "available"}
+            body["context"] = {"message_uuid": quoted, "message_from": written.ours}
+        return self._signed(self._application_url("inbound"), body)
+
+    def _written(
+        self, channel: str, sender: str, recipient: str, content: dict[str, Any], at: float
+    ) -> dict[str, Any]:
+        identifier = str(uuid4())
+        if channel == "whatsapp":
+            self._changes[identifier] = "read"
+        return {
+            "channel": next((name for name, word in WORDS.items() if word == channel), channel),
+            "message_uuid": identifier,
+            "to": recipient.removeprefix("+"),
+            "from": sender.removeprefix("+"),
+            "timestamp": _time(at),
+            **content,
+        }
+
+    def _shown(self, written: Written) -> dict[str, Any]:
+        kind, node = written.kind, getattr(written, written.kind)
+        match kind:
+            case "text":
+                return {"message_type": "text", "text": node}
+            case "sticker":
+                base = f"http://127.0.0.1:{self._config.port}/vonage/v3/media"
+                value: Any = {"url": f"{base}/{node.id or uuid4().int >> 80}"}
+            case "reaction":
+                value = {"action": "react", "emoji": node.emoji} if node.emoji else {"action": "unreact"}
+            case "contacts":
+                kind, value = "contact", {"contacts": node}
+            case "order":
+                value = node.model_dump(exclude_none=True)
+                value["product_items"] = [
+                    item | {name: str(item[name]) for name in ("quantity", "item_price")}
+                    for item in value["product_items"]
+                ]
+            case _:
+                value = node.model_dump(exclude_none=True)
+        return {"message_type": kind, kind: value}
 
     def _application_url(self, what: str) -> str:
         """What our side gave Vonage with the application."""

@@ -5,7 +5,7 @@ https://developer.vonage.com/en/api/messages-olympus
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import JSONResponse, Response
@@ -92,6 +92,12 @@ class Sticker(_Node):
     url: Url | None = None
     id: str | None = None
 
+    @model_validator(mode="after")
+    def _one(self) -> "Sticker":
+        if (self.url is None) == (self.id is None):
+            raise ValueError("exactly one of url and id is needed")
+        return self
+
 
 class Template(_Node):
     name: str = Field(min_length=1)
@@ -105,27 +111,57 @@ class Location(_Node):
     address: str | None = None
 
 
-class Suggestion(_Node):
-    type: Literal[
-        "reply",
-        "dial",
-        "view_location",
-        "share_location",
-        "open_url",
-        "open_url_in_webview",
-        "create_calendar_event",
-    ]
+class _Chip(_Node):
     text: str = Field(min_length=1, max_length=25)
     postback_data: str
-    latitude: str | None = None
-    longitude: str | None = None
-    pin_label: str | None = None
+
+
+class ReplyChip(_Chip):
+    type: Literal["reply", "share_location"]
+
+
+class DialChip(_Chip):
+    type: Literal["dial"]
+    phone_number: str = Field(pattern=r"^[1-9]\d{6,14}$")
+    fallback_url: Url | None = None
+
+
+class PlaceChip(_Chip):
+    type: Literal["view_location"]
+    latitude: str
+    longitude: str
+    pin_label: str
+    fallback_url: Url | None = None
+
+
+class UrlChip(_Chip):
+    type: Literal["open_url", "open_url_in_webview"]
+    url: Url
+    description: str = Field(min_length=1, max_length=500)
+    view_mode: Literal["FULL", "TALL", "HALF"] | None = None
+
+
+class EventChip(_Chip):
+    type: Literal["create_calendar_event"]
+    start_time: str
+    end_time: str
+    title: str = Field(min_length=1, max_length=100)
+    description: str = Field(min_length=1, max_length=500)
+    fallback_url: Url | None = None
+
+
+Suggestion = Annotated[ReplyChip | DialChip | PlaceChip | UrlChip | EventChip, Field(discriminator="type")]
+Suggestions = Annotated[list[Suggestion], Field(min_length=1, max_length=11)]
 
 
 class Card(_Node):
     title: str = Field(min_length=1, max_length=200)
     text: str = Field(min_length=1, max_length=2000)
     media_url: Url
+    media_description: str | None = None
+    media_height: Literal["SHORT", "MEDIUM", "TALL"] | None = None
+    thumbnail_url: Url | None = None
+    media_force_refresh: bool | None = None
     suggestions: list[Suggestion] | None = Field(None, max_length=4)
 
 
@@ -133,7 +169,54 @@ class Carousel(_Node):
     cards: list[Card] = Field(min_length=2, max_length=10)
 
 
-class Item(Link):
+class RcsOptions(_Node):
+    category: (
+        Literal["acknowledgement", "authentication", "promotion", "service-request", "transaction"] | None
+    ) = None
+
+
+class CardOptions(RcsOptions):
+    card_orientation: Literal["VERTICAL", "HORIZONTAL"] | None = None
+    image_alignment: Literal["LEFT", "RIGHT"] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_side(self) -> "CardOptions":
+        if self.card_orientation == "HORIZONTAL" and self.image_alignment is None:
+            raise ValueError("image_alignment is needed with HORIZONTAL")
+        return self
+
+
+class CarouselOptions(RcsOptions):
+    card_width: Literal["SMALL", "MEDIUM"]
+
+
+class SmsOptions(_Node):
+    model_config = ConfigDict(extra="forbid")
+
+    encoding_type: Literal["text", "unicode", "auto"] | None = None
+    content_id: str | None = None
+    entity_id: str | None = None
+    pool_id: str | None = None
+
+
+class Context(_Node):
+    """The message that one answers, by Vonage's id."""
+
+    message_uuid: UUID = Field(strict=False)
+
+
+class Reaction(_Node):
+    action: Literal["react", "unreact"]
+    emoji: str | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> "Reaction":
+        if (self.action == "react") != (self.emoji is not None):
+            raise ValueError("emoji is needed to react, and for nothing else")
+        return self
+
+
+class Item(Captioned):
     type: Literal["image", "audio", "video", "file", "vcard"]
 
 
@@ -222,6 +305,7 @@ PARTIES: Mapping[str, type[ByNumber | FromId | Ids]] = {
 class SmsText(_Node):
     text: str = Field(min_length=1, max_length=3200)
     ttl: int | None = Field(None, ge=20, le=604_800)
+    sms: SmsOptions | None = None
 
 
 class Mms(_Node):
@@ -256,41 +340,54 @@ class MmsContent(Mms):
     content: list[Item] = Field(min_length=1)
 
 
-class WhatsAppText(_Node):
+class Custom(_Node):
+    custom: dict[str, Any] = Field(min_length=1)
+
+
+class WhatsApp(_Node):
+    context: Context | None = None
+
+
+class WhatsAppText(WhatsApp):
     text: str = Field(min_length=1, max_length=4096)
 
 
-class WhatsAppImage(_Node):
+class WhatsAppImage(WhatsApp):
     image: Captioned
 
 
-class WhatsAppAudio(_Node):
+class WhatsAppAudio(WhatsApp):
     audio: Link
 
 
-class WhatsAppVideo(_Node):
+class WhatsAppVideo(WhatsApp):
     video: Captioned
 
 
-class WhatsAppFile(_Node):
+class WhatsAppFile(WhatsApp):
     file: Named
 
 
-class WhatsAppTemplate(_Node):
+class WhatsAppTemplate(WhatsApp):
     template: Template
     whatsapp: Locale
 
 
-class WhatsAppLocation(_Node):
+class WhatsAppLocation(WhatsApp):
     location: Location
 
 
-class WhatsAppSticker(_Node):
+class WhatsAppSticker(WhatsApp):
     sticker: Sticker
 
 
-class Custom(_Node):
-    custom: dict[str, Any] = Field(min_length=1)
+class WhatsAppReaction(_Node):
+    reaction: Reaction
+    context: Context
+
+
+class WhatsAppCustom(WhatsApp, Custom):
+    pass
 
 
 class Messenger(_Node):
@@ -340,11 +437,12 @@ class ViberVideoMessage(_Node):
 
 class Rcs(_Node):
     ttl: int | None = Field(None, ge=20, le=259_200)
+    suggestions: Suggestions | None = None
+    rcs: RcsOptions | None = None
 
 
 class RcsText(Rcs):
     text: str = Field(min_length=1, max_length=3072)
-    suggestions: list[Suggestion] | None = Field(None, min_length=1, max_length=11)
 
 
 class RcsImage(Rcs):
@@ -361,10 +459,12 @@ class RcsFile(Rcs):
 
 class RcsCard(Rcs):
     card: Card
+    rcs: CardOptions | None = None
 
 
 class RcsCarousel(Rcs):
     carousel: Carousel
+    rcs: CarouselOptions
 
 
 class RcsCustom(Rcs, Custom):
@@ -391,7 +491,8 @@ MESSAGES: Mapping[str, Mapping[str, type[_Node]]] = {
         "template": WhatsAppTemplate,
         "location": WhatsAppLocation,
         "sticker": WhatsAppSticker,
-        "custom": Custom,
+        "reaction": WhatsAppReaction,
+        "custom": WhatsAppCustom,
     },
     "messenger": {
         "text": MessengerText,
@@ -448,3 +549,16 @@ def read(body: bytes) -> tuple[Envelope, str]:
             raise invalid(1110, "Invalid channel parameters", VALUES, *faulty.faults) from None
         raise invalid(1150, "Invalid params", VALUES, *faulty.faults) from None
     return envelope, value.get("text", "")
+
+
+# --- messages that were sent already -----------------------------------------------------------------
+
+
+class Indicator(_Node):
+    show: bool
+    type: Literal["text"]
+
+
+class Change(_Node):
+    status: Literal["read", "revoked"]
+    replying_indicator: Indicator | None = None

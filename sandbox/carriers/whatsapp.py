@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import httpx
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,9 +21,11 @@ from sandbox.carriers.faults import Fault, Faulty, check
 from sandbox.carriers.handsets import Event, handset, last4
 from sandbox.carriers.meta import UNAVAILABLE, GraphError, webhook
 from sandbox.carriers.network import Carrier, Message, Network, digest
-from sandbox.carriers.whatsapp_messages import Envelope, Template, check_content
+from sandbox.carriers.recent import Recent
+from sandbox.carriers.whatsapp_messages import Envelope, Reaction, ReadMark, Template, check_content
 from sandbox.carriers.whatsapp_templates import REVIEW_SECONDS, Templates
 from sandbox.carriers.whatsapp_templates import Template as Filed
+from sandbox.carriers.writing import HANDSET, Written
 
 BUSINESS_ACCOUNT = "209870000000001"
 
@@ -35,6 +38,9 @@ NUMBERS = {"0002": ("PENDING", "NOT_VERIFIED"), "0003": ("BANNED", "VERIFIED")}
 """`status` and `code_verification_status` of our numbers with these digits at the end; others work."""
 
 WORDS = {Event.ACCEPTED: "sent", Event.DELIVERED: "delivered", Event.READ: "read", Event.FAILED: "failed"}
+
+IDS = ("link", "id", "message_id", "latitude", "longitude")
+"""Members whose wrong values have an error of their own."""
 
 THROTTLED = GraphError(
     130429,
@@ -58,6 +64,8 @@ class WhatsAppMessage(Message):
     by_user_id: bool
     user_id: str
     template: bool
+    reaction_to: str | None
+    """The message that it is a reaction to, if it is one."""
 
 
 class WhatsApp(Carrier[WhatsAppMessage]):
@@ -71,6 +79,8 @@ class WhatsApp(Carrier[WhatsAppMessage]):
         self._ids = config.phone_number_ids
         self._numbers = {identifier: number for number, identifier in config.phone_number_ids.items()}
         self._templates = Templates()
+        self._received: Recent[str, str] = Recent()
+        """Who wrote a message, by its id."""
 
     @staticmethod
     def account(carriers: str, api: str, credentials: Credentials) -> dict[str, Any]:
@@ -90,6 +100,9 @@ class WhatsApp(Carrier[WhatsAppMessage]):
 
     async def send(self, sender: str, value: Mapping[str, Any], body: bytes) -> Response:
         """POST /{phone_number_id}/messages. GraphError if the body is wrong."""
+        if "status" in value:
+            self.mark(value)
+            return JSONResponse({"success": True})
         try:
             envelope = check(Envelope, value)
             content = check_content(envelope.type, value)
@@ -98,7 +111,15 @@ class WhatsApp(Carrier[WhatsAppMessage]):
         if isinstance(content, Template):
             components = [component.model_dump() for component in content.components]
             self._templates.check_message(content.name, content.language.code, components)
-        return await self._network.exchange(self, [message_of(sender, envelope, body)])
+        return await self._network.exchange(self, [message_of(sender, envelope, content, body)])
+
+    def mark(self, value: Mapping[str, Any], provider: str = provider) -> None:
+        """A person's message was read. GraphError if the body is wrong."""
+        try:
+            mark = check(ReadMark, value)
+        except Faulty as faulty:
+            raise _graph_error(faulty.faults[0]) from None
+        self._network.log.change(provider, "typing" if mark.typing_indicator else "read", mark.message_id)
 
     async def templates(self, request: Request) -> Response:
         """GET, POST and DELETE /{business_account}/message_templates"""
@@ -196,7 +217,14 @@ class WhatsApp(Carrier[WhatsAppMessage]):
             }
         )
 
-    def receipt(self, message: WhatsAppMessage, event: Event, at: float) -> Webhook:
+    def receipt(self, message: WhatsAppMessage, event: Event, at: float) -> Webhook | None:
+        """Of a reaction comes one word only: that it was sent, or that there is nothing it could be to."""
+        errors = [UNDELIVERABLE]
+        if message.reaction_to is not None:
+            if event is not Event.ACCEPTED:
+                return None
+            if self._received.get(message.reaction_to) != message.recipient:
+                event, errors = Event.FAILED, [NOTHING_THERE]
         status: dict[str, Any] = {
             "id": message.provider_id,
             "status": WORDS[event],
@@ -212,24 +240,39 @@ class WhatsApp(Carrier[WhatsAppMessage]):
         if event in (Event.ACCEPTED, Event.DELIVERED):
             status["pricing"] = _pricing(message.template)
         if event is Event.FAILED:
-            status["errors"] = [UNDELIVERABLE]
+            status["errors"] = errors
             del value["contacts"]
         return self._webhook(message.sender, value)
 
     def inbound(self, channel: str, sender: str, recipient: str, text: str, at: float) -> Webhook:
         """A handset's text to one of our numbers."""
-        number = sender.removeprefix("+")
+        return self._written(sender, recipient, {"type": "text", "text": {"body": text}}, HANDSET, at)
+
+    def inbound_rich(self, written: Written, at: float) -> Webhook:
+        content = _content(written)
+        if written.quotes is not None:
+            quoted = self._network.log.provider_id(written.quotes)
+            if written.reaction:
+                content["reaction"]["message_id"] = quoted
+            else:
+                content["context"] = {"from": written.ours, "id": quoted}
+        return self._written(written.sender, written.to, content, written.profile, at)
+
+    def _written(
+        self, sender: str, recipient: str, content: Mapping[str, Any], profile: str, at: float
+    ) -> Webhook:
+        number, ours = sender.removeprefix("+"), recipient.removeprefix("+")
         user_id = _user_id(number)
+        wamid = _wamid(number, b"\x12\x18\x14", 20)
         message = {
             "from": number,
             "from_user_id": user_id,
-            "id": _wamid(number, b"\x12\x18\x14", 20),
+            "id": wamid,
             "timestamp": str(int(at)),
-            "type": "text",
-            "text": {"body": text},
+            **content,
         }
-        person = {"profile": {"name": "Handset"}, "wa_id": number, "user_id": user_id}
-        ours = recipient.removeprefix("+")
+        self._received[wamid] = number
+        person = {"profile": {"name": profile}, "wa_id": number, "user_id": user_id}
         return self._webhook(self._ids.get(ours, ours), {"contacts": [person], "messages": [message]})
 
     def _webhook(self, phone_number_id: str, news: Mapping[str, Any]) -> Webhook:
@@ -252,20 +295,49 @@ UNDELIVERABLE = {
 }
 
 
+NOTHING_THERE = {
+    "code": 131009,
+    "title": "Parameter value is not valid",
+    "message": "Parameter value is not valid",
+    "error_data": {"details": "There is no such message to react to."},
+    "href": "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/",
+}
+
+
+def _content(written: Written) -> dict[str, Any]:
+    """What a webhook's message has beside its addressing. A reaction lacks what it is to."""
+    if written.reply:
+        kind = "list_reply" if written.reply.description else "button_reply"
+        chosen = written.reply.model_dump(exclude_none=True)
+        return {"type": "interactive", "interactive": {"type": kind, kind: chosen}}
+    if written.button:
+        return {"type": "button", "button": written.button.model_dump()}
+    if written.sticker:
+        sticker = {"id": written.sticker.id or str(secrets.randbelow(10**15)), "animated": False}
+        return {"type": "sticker", "sticker": {**sticker, "mime_type": "image/webp", "sha256": "?"}}
+    if written.reaction:
+        return {"type": "reaction", "reaction": written.reaction.model_dump(exclude_defaults=False)}
+    if written.order:
+        return {"type": "order", "order": written.order.model_dump(exclude_none=True)}
+    if written.contacts:
+        return {"type": "contacts", "contacts": written.contacts}
+    return {"type": "text", "text": {"body": written.text}}
+
+
 def _graph_error(fault: Fault) -> GraphError:
     """As Meta words it: 131008 what is missing, 131009 a bad recipient or value, 100 a bad parameter."""
     if fault.missing:
         return GraphError(
             131008, "(#131008) Required parameter is missing", details=f"Parameter {fault.dotted} is missing."
         )
-    if fault.path[0] in ("to", "recipient") or fault.path[-1] in ("link", "id", "latitude", "longitude"):
+    if fault.path[0] in ("to", "recipient") or fault.path[-1] in IDS:
         return GraphError(
             131009, "(#131009) Parameter value is not valid", details=f"{fault.dotted}: {fault.reason}"
         )
     return GraphError(100, f"(#100) Param {fault.dotted}: {fault.reason}", details=fault.reason)
 
 
-def message_of(sender: str, envelope: Envelope, body: bytes) -> WhatsAppMessage:
+def message_of(sender: str, envelope: Envelope, content: BaseModel | None, body: bytes) -> WhatsAppMessage:
     asked_for = envelope.to or envelope.recipient or ""
     number = asked_for.removeprefix("+")
     by_user_id = envelope.to is None
@@ -280,6 +352,7 @@ def message_of(sender: str, envelope: Envelope, body: bytes) -> WhatsAppMessage:
         by_user_id=by_user_id,
         user_id=number if by_user_id else _user_id(number),
         template=envelope.type == "template",
+        reaction_to=content.message_id if isinstance(content, Reaction) else None,
     )
 
 

@@ -91,6 +91,24 @@ CONTENTS: dict[str, type[BaseModel]] = {
 LISTS = {"contacts"}
 
 
+class Typing(_Member):
+    type: Literal["text"]
+
+
+class ReadMark(_Member):
+    """That a person's message, and all before it, was read."""
+
+    status: Literal["read"]
+    message_id: str = Field(pattern=r"^wamid\.\S+$")
+    typing_indicator: Typing | None = None
+
+
+class Context(_Exact):
+    """The message that one answers."""
+
+    message_id: str = Field(min_length=1)
+
+
 class Envelope(_Member):
     """What every message has beside its content."""
 
@@ -99,7 +117,7 @@ class Envelope(_Member):
     recipient_type: Literal["individual"] = "individual"
     type: str = "text"
     biz_opaque_callback_data: Annotated[str, Field(max_length=512)] | None = None
-    context: dict[str, Any] | None = None
+    context: Context | None = None
 
 
 def check_content(kind: str, value: Mapping[str, Any]) -> BaseModel | None:

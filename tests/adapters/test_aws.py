@@ -19,6 +19,7 @@ from switchboard.adapters import Account, Verification, _aws, adapter, aws
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.models.events import Failure, Hook, Inbound, Receipt, Usage
 from switchboard.models.messages import Channel, Image, InboundContent, Part, Status
+from tests.adapters import rich
 from tests.adapters.cases import (
     RECEIVED,
     UUID,
@@ -86,6 +87,50 @@ SPOT = {"PostbackData": "51.5, -0.125", "Latitude": 51.5, "Longitude": -0.125}
 CARD: dict[str, Any] = {
     "Content": {"RichCard": {"CardOrientation": "VERTICAL", "CardContent": {"Title": "Your parcel"}}},
     "Suggestions": [{"Reply": {"Text": "Yes", "PostbackData": "yes:1"}}],
+}
+CHIPS: list[dict[str, Any]] = [
+    {"Reply": {"Text": "Keep it", "PostbackData": "keep:7"}},
+    {"DialPhone": {"Text": "Call us", "PostbackData": "call", "PhoneNumber": "+442079460123"}},
+    {
+        "ShowLocation": {
+            "Text": "Where?",
+            "PostbackData": "map",
+            "Latitude": 51.5,
+            "Longitude": -0.125,
+            "Label": "The quay",
+        }
+    },
+    {"RequestLocation": {"Text": "Here I am", "PostbackData": "here"}},
+    {"OpenUrl": {"Text": "Shop", "PostbackData": "shop", "Url": rich.SHOP}},
+    {
+        "OpenUrl": {
+            "Text": "Shop",
+            "PostbackData": "shop",
+            "Url": rich.SHOP,
+            "Application": "WEBVIEW",
+            "WebviewViewMode": "TALL",
+        }
+    },
+    {
+        "CreateCalendarEvent": {
+            "Text": "Save it",
+            "PostbackData": "save",
+            "Title": "Delivery",
+            "StartTime": 1796115600.0,
+            "EndTime": 1796121000.0,
+            "Description": "The boots come",
+        }
+    },
+]
+PLAIN_CARD = {
+    "Title": "Boots",
+    "Description": "Dry feet",
+    "Media": {"FileUrl": rich.PICTURE, "Height": "MEDIUM"},
+}
+FULL_CARD = {
+    **PLAIN_CARD,
+    "Media": {"FileUrl": rich.PICTURE, "Height": "TALL", "ThumbnailUrl": f"{rich.PICTURE}?small"},
+    "Suggestions": [CHIPS[0]],
 }
 OPERATIONS = {Channel.MMS: "SendMediaMessage", Channel.RCS: "SendRcsMessage"}
 
@@ -167,6 +212,54 @@ SENDS = [
         content("image", url=STAGED, caption="the door"),
         message=MMS,
         body={**ADDRESSING, "MediaUrls": [STAGED], "MessageBody": "the door"},
+    ),
+    Send("mms of words only", message=MMS, body={**ADDRESSING, "MessageBody": "Your parcel is on its way"}),
+    Send(
+        "mms of a list of one",
+        content("content", items=[{"type": "image", "url": STAGED, "caption": "the door"}]),
+        message=MMS,
+        body={**ADDRESSING, "MediaUrls": [STAGED], "MessageBody": "the door"},
+    ),
+    Send(
+        "as India registers it",
+        message={"sms": {"content_id": "1107", "entity_id": "1101"}},
+        body={**SMS, "DestinationCountryParameters": {"IN_TEMPLATE_ID": "1107", "IN_ENTITY_ID": "1101"}},
+    ),
+    Send(
+        "from a pool",
+        message={"sms": {"pool_id": "pool-0f1e2d"}},
+        body={**SMS, "OriginationIdentity": "pool-0f1e2d"},
+    ),
+    Send(
+        "rcs with every suggestion",
+        message={**RCS, "suggestions": rich.EVERY},
+        body=rcs({"TextMessage": {"Body": "Your parcel is on its way"}}, *CHIPS),
+    ),
+    Send(
+        "rcs video with a thumbnail",
+        content("video", url=STAGED, thumbnail_url=f"{STAGED}.jpg"),
+        message=RCS,
+        body=rcs({"FileMessage": {"FileUrl": STAGED, "ThumbnailUrl": f"{STAGED}.jpg"}}),
+    ),
+    Send(
+        "rcs rich card",
+        content("card", card=rich.FULL),
+        message={**RCS, "rcs": {"orientation": "horizontal"}},
+        body=rcs(
+            {
+                "RichCard": {
+                    "CardOrientation": "HORIZONTAL",
+                    "ThumbnailImageAlignment": "LEFT",
+                    "CardContent": FULL_CARD,
+                }
+            }
+        ),
+    ),
+    Send(
+        "rcs carousel",
+        content("carousel", cards=[rich.PLAIN, rich.FULL]),
+        message={**RCS, "suggestions": [rich.SHARE]},
+        body=rcs({"Carousel": {"CardWidth": "MEDIUM", "CardContents": [PLAIN_CARD, FULL_CARD]}}, CHIPS[3]),
     ),
     Send(
         "mms without words",
@@ -255,7 +348,20 @@ FAILURES = [
         code=1090,
     ),
     Send("picture by SMS", content("image", url=STAGED), raises=Rejected, code=1140),
-    Send("words by MMS", message=MMS, raises=Rejected, code=1140),
+    Send(
+        "several by MMS",
+        content("content", items=[{"type": "image", "url": STAGED}, {"type": "vcard", "url": STAGED}]),
+        message=MMS,
+        raises=Rejected,
+        code=1140,
+    ),
+    Send("sticker by MMS", content("sticker", url=STAGED), message=MMS, raises=Rejected, code=1140),
+    Send(
+        "event at no time",
+        message={**RCS, "suggestions": [{**rich.EVENT, "end": "later"}]},
+        raises=Rejected,
+        code=1020,
+    ),
     Send("part too long", content("text", text="x" * 1601), message=PART, raises=Rejected, code=1090),
     Send("too long for RCS", content("text", text="x" * 3073), message=RCS, raises=Rejected, code=1090),
     Send("card by RCS", content("vcard", url=STAGED), message=RCS, raises=Rejected, code=1140),
@@ -327,6 +433,23 @@ ORACLE = [
     ("send_media_message", Send("", content("image", url=STAGED, caption="the döör"), message=MMS)),
     ("send_rcs_message", Send("", message={**RCS, "lifetime": 60})),
     ("send_rcs_message", Send("", content("video", url=STAGED), message=RCS)),
+    ("send_text_message", Send("", message={"sms": {"content_id": "1107", "entity_id": "1101"}})),
+    ("send_media_message", Send("", message=MMS)),
+    ("send_rcs_message", Send("", message={**RCS, "suggestions": rich.EVERY})),
+    (
+        "send_rcs_message",
+        Send(
+            "",
+            content("video", url=STAGED, thumbnail_url=STAGED),
+            message={**RCS, "suggestions": [rich.REPLY]},
+        ),
+    ),
+    ("send_rcs_message", Send("", content("card", card=rich.FULL), message=RCS)),
+    (
+        "send_rcs_message",
+        Send("", content("card", card=rich.PLAIN), message={**RCS, "rcs": {"orientation": "horizontal"}}),
+    ),
+    ("send_rcs_message", Send("", content("carousel", cards=[rich.PLAIN, rich.FULL]), message=RCS)),
     ("send_rcs_message", Send("", content("location", **HARBOUR, name="Ü" * 150), message=RCS)),
     ("send_rcs_message", Send("", content("custom", custom=CARD), message=RCS)),
 ]
@@ -561,8 +684,9 @@ def test_parts(context: Mapping[str, Any], part: Part | None) -> None:
 WRITTEN: list[tuple[Any, InboundContent | None]] = [
     ({"type": "RCS_TYPING", "receivedAt": "2026-11-25T09:30:00.000+0000"}, None),
     ({"type": "CONVERSATION_STARTED", "startTime": "2026-11-25T09:30:00.000+0000"}, None),
-    ({"type": "SUGGESTION", "text": "Yes", "postbackData": "yes:1"}, came("text", text="Yes")),
-    ({"type": "SUGGESTION", "postbackData": "yes:1"}, came("text", text="yes:1")),
+    ({"type": "SUGGESTION", "text": "Yes", "postbackData": "yes:1"}, came("reply", id="yes:1", title="Yes")),
+    ({"type": "SUGGESTION", "postbackData": "yes:1"}, came("reply", id="yes:1", title="yes:1")),
+    ({"type": "SUGGESTION", "text": "Yes"}, came("text", text="Yes")),
     ({"type": "LOCATION", **HARBOUR}, came("location", **HARBOUR)),
     ({"type": "LOCATION", "location": {**HARBOUR, "name": "Quay"}}, came("location", **HARBOUR, name="Quay")),
     ({"type": "LOCATION", "latitude": "?"}, came("unsupported")),

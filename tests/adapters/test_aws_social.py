@@ -55,6 +55,7 @@ CONTENTS = [
     content("file", url="https://shop.example/door.pdf"),
     content("location", latitude=51.5, longitude=-0.125, name="Quay"),
     content("template", name="order_ready", parameters=["1001"]),
+    content("sticker", url="https://shop.example/wave.webp"),
     content("custom", custom={"type": "reaction", "reaction": {"message_id": "wamid.1", "emoji": "👍"}}),
 ]
 
@@ -149,7 +150,7 @@ def happened(name: str, **members: Any) -> list[Event]:
 def test_receipts() -> None:
     said: dict[str, Any] = {"message_uuid": UUID, "provider_id": "wamid.T0ZBVEVTVA"}
     assert happened("whatsapp-status") == [
-        Receipt(Status.SUBMITTED, {}, at=at(1795600001), **said),
+        Receipt(Status.SUBMITTED, {}, at=at(1795600001), names=True, **said),
         Receipt(Status.DELIVERED, {}, at=at(1795600004), category="utility", **said),
         Receipt(Status.REJECTED, {}, at=at(1795600005), failure=Failure(1340, "131047"), **said),
     ]
@@ -169,7 +170,9 @@ def test_a_free_message() -> None:
 def test_inbound() -> None:
     words = came("text", text="Thanks 👍")
     assert happened("whatsapp-inbound") == [
-        Inbound(Channel.WHATSAPP, "wamid.SU5CT1VORA", "447700900321", NUMBER, at(1795600010), words, {})
+        Inbound(
+            Channel.WHATSAPP, "wamid.SU5CT1VORA", "447700900321", NUMBER, at(1795600010), words, {}, "Ann"
+        )
     ]
 
 

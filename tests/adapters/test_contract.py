@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from switchboard.adapters import REGISTRY, adapter, base
+from switchboard.channels import CHANNELS, EVERY_TYPE
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,
@@ -30,8 +32,20 @@ from switchboard.errors import (
 )
 from switchboard.failures import REASONS
 from switchboard.models.events import Event, Hook, Receipt
-from switchboard.models.messages import Channel
-from tests.adapters.cases import FIXTURES, UUID, Answer, Failed, fixture, known, with_login
+from switchboard.models.messages import Channel, Content, Media, ViberOptions
+from switchboard.settings import DEFAULT_PROVIDERS
+from tests.adapters import rich
+from tests.adapters.cases import (
+    FIXTURES,
+    UUID,
+    Answer,
+    Failed,
+    content,
+    fixture,
+    known,
+    replace_members,
+    with_login,
+)
 
 pytestmark = pytest.mark.parametrize("provider", REGISTRY)
 
@@ -102,6 +116,60 @@ def test_every_request_carries_our_id(provider: str) -> None:
     if adapter(provider).echoes or adapter(provider).deduplicates:
         (request,) = requests
         assert UUID in f"{request.url} {request.headers} {request.content.decode()}"
+
+
+def contents(address: str) -> Mapping[str, Content]:
+    """One of every type; its media is at an address."""
+    members: dict[str, Any] = {
+        "text": {"text": "Hello"},
+        **{kind: {"url": address} for kind in ("image", "audio", "file", "vcard", "sticker")},
+        "video": {"url": address, "thumbnail_url": address},
+        "location": {"latitude": 51.5, "longitude": -0.125},
+        "reaction": {"emoji": "👍"},
+        "content": {"items": [{"type": "image", "url": address}]},
+        "card": {"card": {**rich.FULL, "media_url": address}},
+        "carousel": {"cards": [rich.PLAIN, rich.FULL]},
+        "template": {"name": "hello"},
+        "custom": {"custom": {"type": "text", "text": {"body": "Hello"}}},
+    }
+    return {kind: content(kind, **given) for kind, given in members.items()}
+
+
+OF_VIDEOS = ViberOptions(duration=9, file_size=3)
+
+
+def carried(provider: str, channel: Channel) -> dict[str, bool]:
+    """Which types of content a provider makes a request of: all others it must reject in so many words.
+    Media that is handed over in another form is not tried."""
+    ours, about = adapter(provider), known(provider)
+    numbers = {"phone_number_ids": {about.message.sender: "phone-number-id-1"}}
+    account = replace(about.account(provider, **numbers), token="ACCESS-1")
+    found = {}
+    for kind, what in contents("https://shop.example/a").items():
+        told = {"channel": channel, "content": what, "reply_to": "1", "viber": OF_VIDEOS}
+        message = replace_members(about.message, told)
+        if ours.media_by(message) == "bytes" and isinstance(what, Media):
+            continue
+        if ours.media_by(message) == "s3":
+            message = message.model_copy(update={"content": contents("s3://bucket/a")[kind]})
+        with suppress(Rejected):
+            found[kind] = False
+            found[kind] = isinstance(ours.request(message, account), httpx.Request)
+    return found
+
+
+def test_every_type_of_content_is_sent_or_rejected(provider: str) -> None:
+    assert set(contents("")) == set(EVERY_TYPE)
+    for channel in adapter(provider).channels:
+        assert carried(provider, channel)["text"]
+
+
+def test_what_a_channel_has_its_default_provider_carries(provider: str) -> None:
+    for channel in adapter(provider).channels:
+        if DEFAULT_PROVIDERS[channel] == provider:
+            found = carried(provider, channel)
+            lacking = [kind for kind in CHANNELS[channel].types if found.get(kind) is False]
+            assert lacking == [], channel
 
 
 MEANINGS: Mapping[str, tuple[Answer, Failed, int, float | None]] = {

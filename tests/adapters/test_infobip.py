@@ -88,14 +88,21 @@ def ttl(seconds: int | None, lifetime: int | None = None) -> Mapping[str, Any]:
 SMS = {"channel": Channel.SMS, "sender": "442079460123"}
 
 
-def sms(seconds: int | None = None) -> Mapping[str, Any]:
-    validity = {"validityPeriod": {"amount": seconds, "timeUnit": "SECONDS"}}
+FILM = "https://shop.example/v.mp4"
+VIDEO = {"viber": {"duration": 61, "file_size": 3}}
+
+
+def sms(
+    seconds: int | None = None, text: Mapping[str, Any] | None = None, **options: Any
+) -> Mapping[str, Any]:
+    if seconds is not None:
+        options["validityPeriod"] = {"amount": seconds, "timeUnit": "SECONDS"}
     message: dict[str, Any] = {
         "sender": "442079460123",
         "destinations": [{"to": "447700900321", "messageId": UUID}],
-        "content": {"text": "Your parcel is on its way"},
+        "content": {"text": "Your parcel is on its way", **(text or {})},
         "webhooks": {"delivery": {"url": CALLBACK}, **ECHO},
-        **({"options": validity} if seconds is not None else {}),
+        **({"options": options} if options else {}),
     }
     return {"messages": [message]}
 
@@ -120,6 +127,37 @@ SENDS = [
         body=body(
             {"type": "FILE", "mediaUrl": "https://shop.example/order%207.pdf", "fileName": "order 7.pdf"}
         ),
+    ),
+    Send(
+        "file with a name of its own",
+        content("file", url="https://shop.example/7", name="order 7.pdf"),
+        body=body({"type": "FILE", "mediaUrl": "https://shop.example/7", "fileName": "order 7.pdf"}),
+    ),
+    Send(
+        "video",
+        content("video", url=FILM, thumbnail_url=PICTURE, caption="look"),
+        message=VIDEO,
+        body=body(
+            {
+                "type": "VIDEO",
+                "mediaUrl": FILM,
+                "mediaDuration": "PT61S",
+                "thumbnailUrl": PICTURE,
+                "text": "look",
+            }
+        ),
+    ),
+    *(
+        Send(
+            f"{what['type']} with a button",
+            content(str(what["type"]).lower(), **given),
+            message={"viber": {"action": {"url": "https://shop.example/7", "text": "Track it"}}},
+            body=body({**what, "button": {"title": "Track it", "action": "https://shop.example/7"}}),
+        )
+        for what, given in (
+            (TEXT, {"text": TEXT["text"]}),
+            ({"type": "IMAGE", "mediaUrl": PICTURE, "text": "it"}, {"url": PICTURE, "caption": "it"}),
+        )
     ),
     Send(
         "template",
@@ -155,6 +193,17 @@ SENDS = [
     Send("SMS with no time left", message={**SMS, "lifetime": 0}, body=sms(1)),
     Send("SMS not above Infobip's most", message={**SMS, "lifetime": 604_800}, body=sms(172_800)),
     Send("Viber's ttl is not SMS's", message={**SMS, "viber": {"ttl": 60}}, body=sms()),
+    Send(
+        "SMS as India registers it",
+        message={**SMS, "sms": {"content_id": "1107", "entity_id": "1101"}},
+        body=sms(regional={"indiaDlt": {"contentTemplateId": "1107", "principalEntityId": "1101"}}),
+    ),
+    Send(
+        "SMS in plain letters",
+        message={**SMS, "sms": {"encoding": "text"}},
+        body=sms(text={"transliteration": "NON_UNICODE"}),
+    ),
+    Send("SMS in any letters", message={**SMS, "sms": {"encoding": "unicode"}}, body=sms()),
     Send("SMS sent before", message=SMS, reply=(200, "duplicate")),
 ]
 
@@ -227,7 +276,14 @@ FAILURES = [
     ),
     Send("answer without an id", reply=(200, {"messages": []}), raises=Unanswered, code=1331),
     Send("audio", content("audio", url="https://shop.example/a.mp3"), raises=Rejected, code=1140),
-    Send("video", content("video", url="https://shop.example/v.mp4"), raises=Rejected, code=1140),
+    Send("video alone", content("video", url=FILM), VIDEO, raises=Rejected, code=1010),
+    Send(
+        "video of no length",
+        content("video", url=FILM, thumbnail_url=PICTURE),
+        raises=Rejected,
+        code=1010,
+    ),
+    Send("sticker", content("sticker", url=PICTURE), raises=Rejected, code=1140),
     Send("vcard", content("vcard", url="https://shop.example/a.vcf"), raises=Rejected, code=1140),
     Send("no callback token", settings={"callback_token": ""}, raises=ConfigurationError, code=1370),
     Send(

@@ -13,7 +13,7 @@ import pytest
 from switchboard.adapters import Verification, adapter
 from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered
-from switchboard.models.events import Inbound, Receipt, TemplateNews, Usage
+from switchboard.models.events import Inbound, Product, Quoted, Receipt, TemplateNews, Usage
 from switchboard.models.messages import Channel, InboundContent, Status
 from tests.adapters.cases import UUID, Json, Receive, Send, came, content, fixture, label, received, sent
 from tests.adapters.test_infobip import CALLBACK, KEY, NAME, PROVIDER
@@ -150,6 +150,23 @@ SENDS: list[tuple[str, Send]] = [
         ),
     ),
     (
+        "document",
+        Send(
+            "file with a name of its own",
+            content("file", url="https://shop.example/7", name="order 7.pdf"),
+            body=body({"mediaUrl": "https://shop.example/7", "filename": "order 7.pdf"}),
+        ),
+    ),
+    ("sticker", Send("sticker", content("sticker", url=PICTURE), body=body({"mediaUrl": PICTURE}))),
+    (
+        "text",
+        Send(
+            "an answer goes out without what it answers",
+            message={"reply_to": "wamid.IN1"},
+            body=body({"text": "Your parcel is on its way"}),
+        ),
+    ),
+    (
         "template",
         Send(
             "custom template",
@@ -186,6 +203,8 @@ def custom(value: Json) -> Send:
 
 FAILURES = [
     Send("vcard", content("vcard", url="https://shop.example/a.vcf"), raises=Rejected, code=1140),
+    Send("sticker by its id", content("sticker", id="7"), raises=Rejected, code=1140),
+    Send("reaction", content("reaction", emoji="👍"), {"reply_to": "wamid.IN1"}, raises=Rejected, code=1140),
     replace(custom({}), label="custom without a kind"),
     replace(custom({"text": {"text": "a"}, "image": {}}), label="custom of two kinds"),
     replace(custom({"text": "a"}), label="custom without content"),
@@ -236,25 +255,28 @@ def media(number: int) -> str:
 
 def inbound(number: int, what: InboundContent, sender: str = "447700900321") -> Inbound:
     when = datetime(2026, 11, 25, 9, 10, 11, 120_000, tzinfo=UTC)
-    return Inbound(Channel.WHATSAPP, f"wamid.IN{number}", sender, SENDER, when, what, {})
+    said_by = SENDER if number == 1 else None  # reactions do not say it
+    quotes = Quoted(provider_id=UUID, sender=said_by) if number in (1, 14) else None
+    return Inbound(Channel.WHATSAPP, f"wamid.IN{number}", sender, SENDER, when, what, {}, "Ann", quotes)
 
 
+BOB = {"name": {"firstName": "Bob", "formattedName": "Bob"}, "phones": [{"phone": "447700900999"}]}
 PLACE = {"name": "The harbour", "address": "1 Quay Street", "url": "https://harbour.example"}
 CAME = [
     came("text", text="Thanks!"),
-    came("text", text="Yes"),
-    came("text", text="Tomorrow"),
-    came("text", text="After six"),
+    came("button", payload="y-1", text="Yes"),
+    came("reply", id="b-1", title="Tomorrow"),
+    came("reply", id="l-1", title="After six", description="in the evening"),
     came("text", text="Sent"),
     came("location", latitude=51.5, longitude=-0.125, **PLACE),
     came("image", url=media(1), caption="the door"),
-    came("image", url=media(2)),
+    came("sticker", url=media(2)),
     came("audio", url=media(3)),
     came("audio", url=media(4)),
     came("video", url=media(5), caption="look"),
     came("file", url=media(6), caption="order"),
-    came("unsupported"),
-    came("unsupported"),
+    came("contacts", cards=[BOB]),
+    came("reaction", emoji="👍"),
 ]
 DONE = datetime(2026, 11, 25, 9, 0, 3, 500_000, tzinfo=UTC)
 SEEN = datetime(2026, 11, 25, 9, 5, tzinfo=UTC)
@@ -292,6 +314,29 @@ def test_receives(case: Receive) -> None:
 
 def changed(**members: Any) -> Json:
     return {**json.loads(fixture(NAME, "template-rejected")), **members}
+
+
+def test_an_order_and_a_reaction_taken_back() -> None:
+    (first, *_) = json.loads(fixture(NAME, "whatsapp-inbound"))["results"]
+    lamps = {"productRetailerId": "lamp", "quantity": 2, "itemPrice": 9.5, "currency": "GBP"}
+    product = {"catalogId": "88", "productRetailerId": "lamp"}
+    messages = [
+        {"type": "ORDER", "catalogId": "88", "text": "for Friday", "productItems": [lamps]},
+        {"type": "ORDER", "productItems": [lamps]},
+        {"type": "REACTION", "emoji": "👍", "action": "REMOVED", "context": {"id": UUID}},
+        {"type": "TEXT", "text": "Is it blue?", "context": {"id": UUID, "referredProduct": product}},
+    ]
+    events = received(NAME, {"results": [{**first, "message": message} for message in messages]})
+    ordered = {"retailer_id": "lamp", "quantity": "2", "price": "9.5", "currency": "GBP"}
+    assert [(event.content, event.quotes) for event in events if isinstance(event, Inbound)] == [
+        (came("order", catalog_id="88", products=[ordered], text="for Friday"), None),
+        (came("unsupported"), None),
+        (came("reaction", emoji=""), Quoted(provider_id=UUID)),
+        (
+            came("text", text="Is it blue?"),
+            Quoted(provider_id=UUID, product=Product(catalog_id="88", retailer_id="lamp")),
+        ),
+    ]
 
 
 NEWS: list[tuple[str, Json, list[tuple[str, str]]]] = [

@@ -116,6 +116,12 @@ SENDS = [
         body=body({"type": "video", "originalContentUrl": FILM, "previewImageUrl": PICTURE}),
     ),
     Send(
+        "video with a thumbnail of its own",
+        content("video", url=FILM, thumbnail_url=f"{PICTURE}?small"),
+        settings={"preview_image_url": PICTURE},
+        body=body({"type": "video", "originalContentUrl": FILM, "previewImageUrl": f"{PICTURE}?small"}),
+    ),
+    Send(
         "location",
         content("location", **SPOT, name="The harbour", address="1 Quay Street"),
         body=body({"type": "location", "title": "The harbour", "address": "1 Quay Street", **SPOT}),

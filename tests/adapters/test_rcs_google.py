@@ -29,6 +29,7 @@ from switchboard.errors import (
 )
 from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt
 from switchboard.models.messages import Channel, InboundContent, Status
+from tests.adapters import rich
 from tests.adapters.cases import (
     UUID,
     Answer,
@@ -136,6 +137,49 @@ def map_chip(words: str, chip: str, **label: str) -> Mapping[str, Any]:
 SPOT = {"latitude": 51.5, "longitude": -0.125}
 CARD = {"richCard": {"standaloneCard": {"cardOrientation": "VERTICAL", "cardContent": {"title": "Order 7"}}}}
 TEXT = {"text": "Your parcel is on its way"}
+
+
+def action(suggestion: Mapping[str, Any], **members: Any) -> Mapping[str, Any]:
+    fallback = {"fallbackUrl": suggestion["fallback_url"]} if "fallback_url" in suggestion else {}
+    words = {"text": suggestion["text"], "postbackData": suggestion["postback"]}
+    return {"action": {**words, **fallback, **members}}
+
+
+WEBVIEW = {"application": "WEBVIEW", "webviewViewMode": "TALL", "description": "The boots"}
+CHIPS = [
+    {"reply": {"text": "Keep it", "postbackData": "keep:7"}},
+    action(rich.DIAL, dialAction={"phoneNumber": "+442079460123"}),
+    action(rich.PLACE, viewLocationAction={"latLong": SPOT, "label": "The quay"}),
+    action(rich.SHARE, shareLocationAction={}),
+    action(rich.OPEN, openUrlAction={"url": rich.SHOP}),
+    action(rich.PEEK, openUrlAction={"url": rich.SHOP, **WEBVIEW}),
+    action(
+        rich.EVENT,
+        createCalendarEventAction={
+            "startTime": "2026-12-01T09:00:00Z",
+            "endTime": "2026-12-01T10:30:00Z",
+            "title": "Delivery",
+            "description": "The boots come",
+        },
+    ),
+]
+BOOTS = {
+    "title": "Boots",
+    "description": "Dry feet",
+    "media": {"height": "MEDIUM", "contentInfo": {"fileUrl": rich.PICTURE}},
+}
+FULL = {
+    **BOOTS,
+    "media": {
+        "height": "TALL",
+        "contentInfo": {
+            "fileUrl": rich.PICTURE,
+            "thumbnailUrl": f"{rich.PICTURE}?small",
+            "forceRefresh": True,
+        },
+    },
+    "suggestions": [CHIPS[0]],
+}
 SENDS = [
     Send(
         "text",
@@ -174,6 +218,96 @@ SENDS = [
         body=map_chip("51.5, -0.125", "Map"),
     ),
     Send("custom", content("custom", custom=CARD), body=body(CARD)),
+    Send(
+        "text with every suggestion",
+        message={"suggestions": rich.EVERY},
+        body=body({**TEXT, "suggestions": CHIPS}),
+    ),
+    Send(
+        "video with a thumbnail and a suggestion",
+        content("video", url=PICTURE, thumbnail_url=f"{PICTURE}?small"),
+        message={"suggestions": [rich.REPLY]},
+        body=body(
+            {
+                "contentInfo": {"fileUrl": PICTURE, "thumbnailUrl": f"{PICTURE}?small"},
+                "suggestions": [CHIPS[0]],
+            }
+        ),
+    ),
+    Send(
+        "location with a suggestion",
+        content("location", **SPOT, name="The harbour"),
+        message={"suggestions": [rich.REPLY]},
+        body=body(
+            {
+                "text": "The harbour",
+                "suggestions": [
+                    *map_chip("", "The harbour", label="The harbour")["contentMessage"]["suggestions"],
+                    CHIPS[0],
+                ],
+            }
+        ),
+    ),
+    Send(
+        "card",
+        content("card", card=rich.PLAIN),
+        body=body({"richCard": {"standaloneCard": {"cardOrientation": "VERTICAL", "cardContent": BOOTS}}}),
+    ),
+    Send(
+        "card of all that there is",
+        content("card", card=rich.FULL),
+        message={"rcs": {"orientation": "horizontal", "image_alignment": "right"}},
+        body=body(
+            {
+                "richCard": {
+                    "standaloneCard": {
+                        "cardOrientation": "HORIZONTAL",
+                        "thumbnailImageAlignment": "RIGHT",
+                        "cardContent": FULL,
+                    }
+                }
+            }
+        ),
+    ),
+    Send(
+        "horizontal card",
+        content("card", card=rich.PLAIN),
+        message={"rcs": {"orientation": "horizontal"}},
+        body=body(
+            {
+                "richCard": {
+                    "standaloneCard": {
+                        "cardOrientation": "HORIZONTAL",
+                        "thumbnailImageAlignment": "LEFT",
+                        "cardContent": BOOTS,
+                    }
+                }
+            }
+        ),
+    ),
+    *(
+        Send(
+            f"carousel of {width} cards",
+            content("carousel", cards=[rich.PLAIN, rich.FULL]),
+            message={"rcs": {"card_width": width}, "suggestions": [rich.SHARE]},
+            body=body(
+                {
+                    "richCard": {"carouselCard": {"cardWidth": shown, "cardContents": [BOOTS, FULL]}},
+                    "suggestions": [CHIPS[3]],
+                }
+            ),
+        )
+        for width, shown in (("small", "SMALL"), (None, "MEDIUM"))
+    ),
+    *(
+        Send(
+            f"as {category}",
+            message={"rcs": {"category": category}},
+            settings={"message_traffic_type": "TRANSACTION"},
+            body={**body(TEXT), "messageTrafficType": word},
+        )
+        for category, word in (("service-request", "SERVICEREQUEST"), ("authentication", "AUTHENTICATION"))
+    ),
     Send("lifetime", message={"lifetime": 600}, body=body(TEXT, ttl="600s")),
     Send("long lifetime", message={"lifetime": 2_000_000}, body=body(TEXT, ttl="1296000s")),
     Send("short lifetime", message={"lifetime": 0}, body=body(TEXT, ttl="1s")),
@@ -238,6 +372,13 @@ def test_refusals(status: int, word: str, failed: Failed, code: int) -> None:
 
 
 FAILURES = [
+    Send("sticker", content("sticker", url=PICTURE), raises=Rejected, code=1140),
+    Send(
+        "event at no time",
+        message={"suggestions": [{**rich.EVENT, "start": "tomorrow"}]},
+        raises=Rejected,
+        code=1020,
+    ),
     Send("long text", content("text", text="é" * 3073), raises=Rejected, code=1090),
     Send("vcard", content("vcard", url="https://shop.example/a.vcf"), raises=Rejected, code=1140),
     Send("template", content("template", name="welcome"), raises=Rejected, code=1140),
@@ -454,7 +595,11 @@ RECEIVES = [
         changed("location", location={"latitude": 51.5}),
         [inbound("MxHarbour2", came("location", latitude=51.5, longitude=0))],
     ),
-    Receive("suggestion", "suggestion", [inbound("MxHarbour3", came("text", text="Keep it"))]),
+    Receive(
+        "suggestion",
+        "suggestion",
+        [inbound("MxHarbour3", came("reply", id="order=7&keep=yes", title="Keep it"))],
+    ),
     Receive(
         "suggestion as an event without a time",
         changed(
@@ -464,7 +609,7 @@ RECEIVES = [
             messageId=None,
             sendTime=None,
         ),
-        [inbound("Ev9", came("text", text="order=7"), at=PUBLISHED)],
+        [inbound("Ev9", came("reply", id="order=7", title="order=7"), at=PUBLISHED)],
     ),
     Receive(
         "something new",

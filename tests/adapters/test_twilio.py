@@ -25,6 +25,7 @@ from switchboard.errors import (
 )
 from switchboard.models.events import Failure, Hook, Inbound, Receipt
 from switchboard.models.messages import Channel, InboundContent, Part, Status
+from tests.adapters import rich
 from tests.adapters.cases import (
     OTHER_UUID,
     RECEIVED,
@@ -179,6 +180,46 @@ SENDS = [
         {"channel": "mms"},
         form={**SMS, "MediaUrl": "https://shop.example/a.vcf"},
     ),
+    Send(
+        "several by MMS",
+        content(
+            "content",
+            items=[
+                {"type": "image", "url": PICTURE, "caption": "The door"},
+                {"type": "file", "url": PICTURE + "?2"},
+                {"type": "image", "url": PICTURE + "?3", "caption": "The bell"},
+            ],
+        ),
+        {"channel": "mms"},
+        form={
+            **SMS,
+            "MediaUrl": [PICTURE, PICTURE + "?2", PICTURE + "?3"],
+            "Body": "The door\nThe bell",
+        },
+    ),
+    Send("words by MMS", message={"channel": "mms"}, form={**SMS, "Body": TEXT, "SendAsMms": "true"}),
+    Send(
+        "plain letters",
+        message={"sms": {"encoding": "text"}},
+        form={**SMS, "Body": TEXT, "SmartEncoded": "true"},
+    ),
+    Send(
+        "from a pool",
+        message={"sms": {"pool_id": SERVICE}},
+        form={
+            "To": f"+{PERSON}",
+            "MessagingServiceSid": SERVICE,
+            "StatusCallback": PUBLIC + TARGET,
+            "Body": TEXT,
+        },
+    ),
+    Send("from another's pool", message={"sms": {"pool_id": "pool-1"}}, form={**SMS, "Body": TEXT}),
+    Send(
+        "sticker",
+        content("sticker", url="https://shop.example/wave.webp"),
+        {"channel": "whatsapp"},
+        form={**WHATSAPP, "MediaUrl": "https://shop.example/wave.webp"},
+    ),
     Send("WhatsApp", message={"channel": "whatsapp"}, form={**WHATSAPP, "Body": TEXT}),
     Send(
         "WhatsApp by service",
@@ -293,6 +334,11 @@ def failing(word: str, code: Any) -> tuple[int, Any]:
 
 
 FAILURES = [
+    Send(
+        "sticker by its id", content("sticker", id="7"), {"channel": "whatsapp"}, raises=Rejected, code=1140
+    ),
+    Send("suggestions", message={"channel": "rcs", "suggestions": [rich.REPLY]}, raises=Rejected, code=1140),
+    Send("card", content("card", card=rich.PLAIN), {"channel": "rcs"}, raises=Rejected, code=1140),
     Send("opted out", reply=(400, "refused"), raises=Rejected, code=1240, provider_code="21610"),
     Send("no mobile", reply=refusal(21614), raises=Unreachable, code=1170, provider_code="21614"),
     Send("too long", reply=refusal(21617), raises=Rejected, code=1090),

@@ -228,6 +228,16 @@ def test_a_file_is_sent_with_its_size(kind: str, file: MediaFile, expected: Mapp
     sent(NAME, Send("", message.content, body=body(media=FILM, **expected), id=SENT))
 
 
+def test_a_video_is_sent_with_its_thumbnail() -> None:
+    shown = content("video", url=FILM, thumbnail_url="https://shop.example/small.jpg")
+    message = replace_members(PROVIDER.message, {"content": shown})
+    with httpx.Client() as client:
+        file = MediaFile(bytes(7), "video/mp4", "film.mp4")
+        message = adapter(NAME).attach(message, file, PROVIDER.account(NAME), client)
+    expected = {"type": "video", "media": FILM, "size": 7, "thumbnail": "https://shop.example/small.jpg"}
+    sent(NAME, Send("", message.content, body=body(**expected), id=SENT))
+
+
 SDK_MESSAGES = [
     (content("text", text="Good day"), TextMessage(text="Good day")),
     (content("image", url=PICTURE, caption="x"), PictureMessage(media=PICTURE, text="x")),

@@ -26,8 +26,9 @@ from switchboard.errors import (
     Unavailable,
     Unreachable,
 )
-from switchboard.models.events import Failure, Hook, Inbound, Receipt, Usage
+from switchboard.models.events import Failure, Hook, Inbound, Product, Quoted, Receipt, Usage
 from switchboard.models.messages import Channel, InboundContent, Part, Status
+from tests.adapters import rich
 from tests.adapters.cases import (
     RECEIVED,
     UUID,
@@ -193,6 +194,39 @@ CAPTION = {"url": URL, "caption": "the door"}
 ALONE = {"url": URL}
 STICKER = {"message_type": "sticker", "sticker": {"id": "c4"}}
 CARD = {"message_type": "card", "card": {"title": "Boots"}, "rcs": {"category": "promotion"}}
+QUOTED = "1f0e2d3c-4b5a-4968-8776-655443322110"
+CONTEXT = {"context": {"message_uuid": QUOTED}}
+
+
+def chip(suggestion: Mapping[str, Any], **members: Any) -> Mapping[str, Any]:
+    fallback = {"fallback_url": suggestion["fallback_url"]} if "fallback_url" in suggestion else {}
+    words = {"text": suggestion["text"], "postback_data": suggestion["postback"]}
+    return {"type": suggestion["type"], **words, **fallback, **members}
+
+
+CHIPS = [
+    chip(rich.REPLY),
+    chip(rich.DIAL, phone_number="442079460123"),
+    chip(rich.PLACE, latitude="51.5", longitude="-0.125", pin_label="The quay"),
+    chip(rich.SHARE),
+    chip(rich.OPEN, url=rich.SHOP, description="Shop"),
+    chip(rich.PEEK, type="open_url_in_webview", url=rich.SHOP, description="The boots", view_mode="TALL"),
+    chip(
+        rich.EVENT,
+        start_time=rich.EVENT["start"],
+        end_time=rich.EVENT["end"],
+        title="Delivery",
+        description="The boots come",
+    ),
+]
+FULL_CARD = {
+    **rich.PLAIN,
+    "media_description": "A pair of boots",
+    "media_height": "TALL",
+    "thumbnail_url": f"{rich.PICTURE}?small",
+    "media_force_refresh": True,
+    "suggestions": [CHIPS[0]],
+}
 VIBER_VIDEO = {
     "message_type": "video",
     "video": {"url": URL, "thumb_url": URL},
@@ -212,7 +246,40 @@ SENDS = [
     sends("video", MMS, "video", ALONE, {"video": ALONE}),
     sends("file", MMS, "file", ALONE, {"file": ALONE}),
     sends("vcard", MMS, "vcard", CAPTION, {"vcard": ALONE}),
+    sends(
+        "several",
+        MMS,
+        "content",
+        {"items": [{"type": "image", **CAPTION}, {"type": "file", **ALONE}]},
+        {"content": [{"type": "image", **CAPTION}, {"type": "file", **ALONE}]},
+    ),
     sends("text", WHATSAPP, "text", {"text": WORDS}, {}),
+    sends("sticker", WHATSAPP, "sticker", ALONE, {"sticker": ALONE}),
+    sends("sticker by its id", WHATSAPP, "sticker", {"id": "c4"}, STICKER),
+    sends(
+        "reaction",
+        WHATSAPP,
+        "reaction",
+        {"emoji": "👍"},
+        {"reaction": {"action": "react", "emoji": "👍"}, **CONTEXT},
+        reply_to=QUOTED,
+    ),
+    sends(
+        "reaction taken back",
+        WHATSAPP,
+        "reaction",
+        {"emoji": ""},
+        {"reaction": {"action": "unreact"}, **CONTEXT},
+        reply_to=QUOTED,
+    ),
+    sends("answer", WHATSAPP, "text", {"text": WORDS}, CONTEXT, reply_to=QUOTED),
+    sends(
+        "file with a name of its own",
+        WHATSAPP,
+        "file",
+        {"url": PDF, "name": "yours.pdf"},
+        {"file": {"url": PDF, "name": "yours.pdf"}},
+    ),
     sends("image", WHATSAPP, "image", CAPTION, {"image": CAPTION}),
     sends("audio has no caption", WHATSAPP, "audio", CAPTION, {"audio": ALONE}),
     sends("video", WHATSAPP, "video", CAPTION, {"video": CAPTION}),
@@ -263,7 +330,7 @@ SENDS = [
         {"custom": {"type": "contacts", "contacts": []}},
         {"custom": {"type": "contacts", "contacts": []}},
     ),
-    sends("sticker", WHATSAPP, "custom", {"custom": STICKER}, STICKER),
+    sends("sticker of its own form", WHATSAPP, "custom", {"custom": STICKER}, STICKER),
     sends("text", MESSENGER, "text", {"text": WORDS}, {}),
     sends(
         "tag",
@@ -302,7 +369,7 @@ SENDS = [
         lifetime=60,
     ),
     sends(
-        "video",
+        "video of its own form",
         VIBER,
         "custom",
         {"custom": VIBER_VIDEO},
@@ -370,7 +437,89 @@ SENDS = [
         {"custom": {"contentMessage": {"text": "When?"}}},
         {"custom": {"contentMessage": {"text": "When?"}}},
     ),
-    sends("card", RCS, "custom", {"custom": CARD}, CARD),
+    sends("card of its own form", RCS, "custom", {"custom": CARD}, CARD),
+    sends(
+        "text with every suggestion",
+        RCS,
+        "text",
+        {"text": WORDS},
+        {"suggestions": CHIPS, "rcs": {"category": "service-request"}},
+        suggestions=rich.EVERY,
+        rcs={"category": "service-request", "card_width": "small"},
+    ),
+    sends(
+        "location with a suggestion",
+        RCS,
+        "location",
+        SPOT,
+        {
+            "message_type": "text",
+            "text": "51.5, -0.125",
+            "suggestions": [
+                {
+                    "type": "view_location",
+                    "text": "Map",
+                    "postback_data": "51.5, -0.125",
+                    "latitude": "51.5",
+                    "longitude": "-0.125",
+                    "pin_label": "51.5, -0.125",
+                },
+                CHIPS[0],
+            ],
+        },
+        suggestions=[rich.REPLY],
+    ),
+    sends("card", RCS, "card", {"card": rich.PLAIN}, {"card": rich.PLAIN}),
+    sends(
+        "card of all that there is",
+        RCS,
+        "card",
+        {"card": rich.FULL},
+        {"card": FULL_CARD, "rcs": {"card_orientation": "HORIZONTAL", "image_alignment": "LEFT"}},
+        rcs={"orientation": "horizontal"},
+    ),
+    sends(
+        "carousel",
+        RCS,
+        "carousel",
+        {"cards": [rich.PLAIN, rich.FULL]},
+        {
+            "carousel": {"cards": [rich.PLAIN, FULL_CARD]},
+            "rcs": {"card_width": "MEDIUM"},
+            "suggestions": [CHIPS[3]],
+        },
+        suggestions=[rich.SHARE],
+    ),
+    Send(
+        "SMS with options",
+        message={"sms": {"encoding": "unicode", "content_id": "11", "entity_id": "12", "pool_id": "13"}},
+        body=body(
+            SMS,
+            sms={"encoding_type": "unicode", "content_id": "11", "entity_id": "12", "pool_id": "13"},
+        ),
+    ),
+    sends(
+        "video",
+        VIBER,
+        "video",
+        {"url": URL, "thumbnail_url": URL, "caption": "look"},
+        {
+            "video": {"url": URL, "thumb_url": URL, "caption": "look"},
+            "viber_service": {"category": "transaction", "duration": "9", "file_size": "3"},
+        },
+        viber={"duration": 9, "file_size": 3, "action": {"url": URL, "text": "Look"}},
+    ),
+    sends(
+        "image with a button",
+        VIBER,
+        "image",
+        CAPTION,
+        {
+            "image": CAPTION,
+            "viber_service": {"category": "transaction", "action": {"url": URL, "text": "Look"}},
+        },
+        viber={"duration": 9, "action": {"url": URL, "text": "Look"}},
+    ),
     sends(
         "custom content is for nobody else",
         SMS,
@@ -533,6 +682,14 @@ FAILURES = [
     refusal("too fast by its old number", 429, 1010, Throttled, 1000),
     refusal("platform", 500, 1000, Unavailable, 1331),
     refusal("gateway", 502, 1120, Unanswered, 1331),
+    Send("reaction to nothing", content("reaction", emoji="👍"), to(WHATSAPP), raises=Rejected, code=1020),
+    Send(
+        "video of no length",
+        content("video", url=URL, thumbnail_url=URL),
+        to(VIBER, viber={"file_size": 3}),
+        raises=Rejected,
+        code=1010,
+    ),
     Send("number in the title", reply=(422, {"title": "1340"}), raises=Rejected, code=1340),
     Send("answer without an id", reply=(202, {"message_uuid": None}), raises=Unanswered, code=1331),
 ]
@@ -544,17 +701,21 @@ def test_failures(case: Send) -> None:
 
 
 FOREIGN = {
-    SMS: ["image", "vcard", "location", "template", "custom"],
-    MMS: ["location", "template", "custom"],
-    WHATSAPP: ["vcard"],
-    MESSENGER: ["vcard", "location", "template", "custom"],
-    VIBER: ["audio", "video", "vcard", "location", "template", "custom"],
-    RCS: ["vcard", "template"],
+    SMS: ["image", "vcard", "location", "template", "custom", "sticker"],
+    MMS: ["location", "template", "custom", "card"],
+    WHATSAPP: ["vcard", "content", "carousel"],
+    MESSENGER: ["vcard", "location", "template", "custom", "sticker", "reaction"],
+    VIBER: ["audio", "vcard", "location", "template", "custom", "reaction"],
+    RCS: ["vcard", "template", "content", "sticker"],
 }
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "location": SPOT,
     "template": {"name": "hello"},
     "custom": {"custom": {"text": "x"}},
+    "reaction": {"emoji": "👍"},
+    "content": {"items": [{"type": "image", **ALONE}]},
+    "card": {"card": rich.PLAIN},
+    "carousel": {"cards": [rich.PLAIN]},
 }
 
 
@@ -642,11 +803,13 @@ def receipt(status: Status | None, when: datetime | None = DONE, **members: Any)
     return Receipt(status, {}, at=when, **members)
 
 
-def inbound(channel: Channel, *contents: InboundContent, when: datetime = CAME) -> list[Inbound]:
+def inbound(
+    channel: Channel, *contents: InboundContent, when: datetime = CAME, **members: Any
+) -> list[Inbound]:
     _, ours, person = TO[channel]
     first = "0d7c9a52-1f66-4b0d-9e3c-8b5a4d2f7713"
     return [
-        Inbound(channel, first if index == 0 else f"{first}#{index}", person, ours, when, what, {})
+        Inbound(channel, first if index == 0 else f"{first}#{index}", person, ours, when, what, {}, **members)
         for index, what in enumerate(contents)
     ]
 
@@ -668,6 +831,9 @@ LINK = "https://api-eu.nexmo.com/v3/media/7e1f"
 FILE = {"url": LINK, "caption": "the door"}
 PLACE = {"lat": 51.5, "long": -0.125, "name": "The harbour", "address": "1 Quay Street"}
 
+LAMPS = {"product_retailer_id": "lamp", "quantity": "2", "item_price": "9.5", "currency": "GBP"}
+BOB = {"name": {"formatted_name": "Bob"}, "phones": [{"phone": "+447700900555"}]}
+
 RECEIVES = [
     Receive("delivered", "delivered", [receipt(Status.DELIVERED, usage=Usage(Decimal("0.0714"), "EUR"))]),
     Receive("read", "read", [receipt(Status.READ, datetime(2026, 11, 25, 9, 5, tzinfo=UTC))]),
@@ -676,7 +842,7 @@ RECEIVES = [
     Receive(
         "picture by WhatsApp",
         "whatsapp-image",
-        inbound(WHATSAPP, came("image", url=LINK, caption="the door")),
+        inbound(WHATSAPP, came("image", url=LINK, caption="the door"), profile="Priya"),
     ),
     Receive(
         "several files by MMS",
@@ -694,7 +860,7 @@ RECEIVES = [
             "audio": came("audio", url=LINK, caption="the door"),
             "video": came("video", url=LINK, caption="the door"),
             "file": came("file", url=LINK, caption="the door"),
-            "sticker": came("image", url=LINK, caption="the door"),
+            "sticker": came("sticker", url=LINK),
         }.items()
     ),
     Receive(
@@ -711,20 +877,83 @@ RECEIVES = [
     Receive(
         "reply",
         written(WHATSAPP, "reply", reply={"id": "r1", "title": "Tomorrow"}),
-        inbound(WHATSAPP, came("text", text="Tomorrow")),
+        inbound(WHATSAPP, came("reply", id="r1", title="Tomorrow")),
+    ),
+    Receive(
+        "choice of a list, with what it answers",
+        written(
+            WHATSAPP,
+            "reply",
+            reply={"id": "r1", "title": "Tomorrow", "description": "9 to 12"},
+            context={"message_uuid": ID, "message_from": "442079460123"},
+        ),
+        inbound(
+            WHATSAPP,
+            came("reply", id="r1", title="Tomorrow", description="9 to 12"),
+            quotes=Quoted(provider_id=ID, sender="442079460123"),
+        ),
+    ),
+    Receive(
+        "question about a product",
+        written(
+            WHATSAPP,
+            "text",
+            text="Is it blue?",
+            context={
+                "message_uuid": ID,
+                "message_from": "442079460123",
+                "whatsapp_referred_product": {"catalog_id": "88", "product_retailer_id": "lamp"},
+            },
+        ),
+        inbound(
+            WHATSAPP,
+            came("text", text="Is it blue?"),
+            quotes=Quoted(
+                provider_id=ID,
+                sender="442079460123",
+                product=Product(catalog_id="88", retailer_id="lamp"),
+            ),
+        ),
+    ),
+    *(
+        Receive(
+            f"reaction {emoji or 'taken back'}",
+            written(WHATSAPP, "reaction", reaction=reaction, context={"message_uuid": ID}),
+            inbound(WHATSAPP, came("reaction", emoji=emoji), quotes=Quoted(provider_id=ID)),
+        )
+        for emoji, reaction in (("👍", {"action": "react", "emoji": "👍"}), ("", {"action": "unreact"}))
     ),
     Receive(
         "reply by RCS",
         written(RCS, "reply", reply={"id": "r1", "title": ""}),
-        inbound(RCS, came("text", text="r1")),
+        inbound(RCS, came("reply", id="r1", title="r1")),
     ),
     Receive(
         "button",
         written(WHATSAPP, "button", button={"payload": "yes-7", "text": "Yes"}),
-        inbound(WHATSAPP, came("text", text="Yes")),
+        inbound(WHATSAPP, came("button", payload="yes-7", text="Yes")),
     ),
     Receive(
-        "order", written(WHATSAPP, "order", order={"catalog_id": "1"}), inbound(WHATSAPP, came("unsupported"))
+        "order",
+        written(WHATSAPP, "order", order={"catalog_id": "88", "product_items": [LAMPS]}),
+        inbound(
+            WHATSAPP,
+            came(
+                "order",
+                catalog_id="88",
+                products=[{"retailer_id": "lamp", "quantity": "2", "price": "9.5", "currency": "GBP"}],
+            ),
+        ),
+    ),
+    Receive(
+        "order of no catalogue",
+        written(WHATSAPP, "order", order={"product_items": [LAMPS]}),
+        inbound(WHATSAPP, came("unsupported")),
+    ),
+    Receive(
+        "people's cards",
+        written(WHATSAPP, "contact", contact={"contacts": [BOB]}),
+        inbound(WHATSAPP, came("contacts", cards=[BOB])),
     ),
     Receive("nothing we know", written(MESSENGER, "unsupported"), inbound(MESSENGER, came("unsupported"))),
     Receive("vcard without an address", written(MMS, "vcard", vcard={}), inbound(MMS, came("unsupported"))),

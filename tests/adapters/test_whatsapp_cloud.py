@@ -22,7 +22,7 @@ from switchboard.errors import (
     Unavailable,
     Unreachable,
 )
-from switchboard.models.events import Failure, Hook, Inbound, Receipt, TemplateNews, Usage
+from switchboard.models.events import Failure, Hook, Inbound, Product, Quoted, Receipt, TemplateNews, Usage
 from switchboard.models.messages import Channel, InboundContent, Status
 from tests.adapters.cases import (
     META_SETTINGS,
@@ -91,6 +91,7 @@ ADDRESSING = {
     "biz_opaque_callback_data": UUID,
 }
 PICTURE = "https://shop.example/pictures/door.jpg"
+STICKER = "https://shop.example/wave.webp"
 
 
 def body(kind: str, **members: Any) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def body(kind: str, **members: Any) -> dict[str, Any]:
 
 
 CUSTOMS: Mapping[str, Any] = {
-    "sticker": {"link": "https://shop.example/wave.webp"},
+    "sticker": {"link": STICKER},
     "interactive": {
         "type": "button",
         "body": {"text": "Keep it?"},
@@ -163,6 +164,51 @@ SENDS = [
         "file whose address has no name",
         content("file", url="https://shop.example/"),
         body=body("document", link="https://shop.example/"),
+    ),
+    Send(
+        "file with a name of its own",
+        content("file", url="https://shop.example/f/7", name="order 7.pdf"),
+        body=body("document", link="https://shop.example/f/7", filename="order 7.pdf"),
+    ),
+    Send("sticker", content("sticker", url=STICKER), body=body("sticker", link=STICKER)),
+    Send("sticker by its id", content("sticker", id="71002"), body=body("sticker", id="71002")),
+    Send(
+        "reaction",
+        content("reaction", emoji="👍"),
+        message={"reply_to": "wamid.IN1"},
+        body=body("reaction", message_id="wamid.IN1", emoji="👍"),
+    ),
+    Send(
+        "reaction taken back",
+        content("reaction", emoji=""),
+        message={"reply_to": "wamid.IN1"},
+        body=body("reaction", message_id="wamid.IN1", emoji=""),
+    ),
+    Send(
+        "answer to a message",
+        message={"reply_to": "wamid.IN1"},
+        body=body("text", body="Your parcel is on its way", preview_url=False)
+        | {"context": {"message_id": "wamid.IN1"}},
+    ),
+    Send(
+        "custom as an answer to a message",
+        content("custom", custom={"type": "interactive", "interactive": CUSTOMS["interactive"]}),
+        message={"reply_to": "wamid.IN1"},
+        body={
+            **ADDRESSING,
+            "type": "interactive",
+            "interactive": CUSTOMS["interactive"],
+            "context": {"message_id": "wamid.IN1"},
+        },
+    ),
+    Send(
+        "custom that names the message itself",
+        content(
+            "custom",
+            custom={"type": "text", "text": {"body": "this"}, "context": {"message_id": "wamid.IN9"}},
+        ),
+        message={"reply_to": "wamid.IN1"},
+        body=body("text", body="this") | {"context": {"message_id": "wamid.IN9"}},
     ),
     Send(
         "template",
@@ -310,6 +356,13 @@ def test_refusals(code: int, error: Failed, ours: int) -> None:
 
 
 FAILURES = [
+    Send("reaction to nothing", content("reaction", emoji="👍"), raises=Rejected, code=1020),
+    Send(
+        "several at once",
+        content("content", items=[{"type": "image", "url": PICTURE}]),
+        raises=Rejected,
+        code=1140,
+    ),
     Send("pair limit names its pause", reply=(400, "refused"), raises=Throttled, code=1000, retry_after=6),
     Send(
         "an undelivered limit lasts too", reply=refusal(131064), raises=Throttled, code=1210, retry_after=3600
@@ -357,6 +410,7 @@ def inbound(number: int, what: InboundContent, **members: Any) -> Inbound:
         "at": at(1795600100),
         "content": what,
         "raw": {},
+        "profile": "Ann Example",
     }
     return Inbound(**values | members)  # type: ignore[arg-type]
 
@@ -381,6 +435,36 @@ BY_ADDRESS = {
         }
     ],
 }
+
+
+def oddly(number: int, kind: str, body: object, **members: Any) -> Json:
+    usual = {"from": "447700900321", "id": f"wamid.IN{number}", "timestamp": "1795600100"}
+    return {**usual, "type": kind, kind: body, **members}
+
+
+PRODUCT = {"catalog_id": "88", "product_retailer_id": "lamp"}
+ODDLY = {
+    "metadata": {"display_phone_number": "442079460123"},
+    "messages": [
+        oddly(
+            61,
+            "text",
+            {"body": "Is it blue?"},
+            context={"from": "442079460123", "id": "wamid.OUT2", "referred_product": PRODUCT},
+        ),
+        oddly(62, "reaction", {"message_id": "wamid.OUT1"}),
+        oddly(63, "text", {"body": "look"}, context={"forwarded": True}),
+        oddly(64, "button", {}),
+        oddly(65, "order", {"text": "of no catalogue"}),
+        oddly(66, "contacts", []),
+        oddly(67, "sticker", {"animated": True}),
+    ],
+}
+LAMPS = {"retailer_id": "lamp", "quantity": "2", "price": "9.5", "currency": "GBP"}
+BOB = {
+    "name": {"formatted_name": "Bob Example", "first_name": "Bob"},
+    "phones": [{"phone": "+44 7700 900555", "type": "CELL"}],
+}
 UNSUPPORTED = came("unsupported")
 RECEIVES = [
     Receive(
@@ -401,9 +485,13 @@ RECEIVES = [
         "every kind of inbound message",
         "inbound",
         [
-            inbound(1, came("text", text="Where is it? 📦")),
+            inbound(
+                1,
+                came("text", text="Where is it? 📦"),
+                quotes=Quoted(provider_id="wamid.OUT1", sender="442079460123"),
+            ),
             inbound(2, came("image", url=graph(71001), caption="the door")),
-            inbound(3, came("image", url=graph(71002))),
+            inbound(3, came("sticker", url=graph(71002))),
             inbound(4, came("audio", url=graph(71003))),
             inbound(5, came("video", url=graph(71004))),
             inbound(6, came("file", url=graph(71005), caption="my order")),
@@ -418,24 +506,53 @@ RECEIVES = [
                     url="https://maps.example/1",
                 ),
             ),
-            inbound(8, came("text", text="No more")),
-            inbound(9, came("text", text="Yes")),
-            inbound(10, came("text", text="Tuesday")),
+            inbound(8, came("button", payload="STOP-1", text="No more")),
+            inbound(9, came("reply", id="yes-1", title="Yes")),
+            inbound(10, came("reply", id="slot-2", title="Tuesday", description="9 to 12")),
             inbound(11, came("text", text="Sent")),
-            inbound(12, UNSUPPORTED),
+            inbound(12, came("reaction", emoji="👍"), quotes=Quoted(provider_id="wamid.OUT1")),
             inbound(13, UNSUPPORTED),
             inbound(14, UNSUPPORTED),
         ],
     ),
     Receive(
-        "kinds without a form, and one without a message",
+        "an order, cards, kinds without a form, and one without a message",
         "unsupported",
-        [inbound(number, UNSUPPORTED) for number in range(41, 47)],
+        [
+            inbound(41, UNSUPPORTED),
+            inbound(42, UNSUPPORTED),
+            inbound(43, came("order", catalog_id="88", products=[LAMPS], text="for Friday")),
+            inbound(44, came("contacts", cards=[BOB])),
+            inbound(45, UNSUPPORTED),
+            inbound(46, UNSUPPORTED),
+        ],
     ),
     Receive(
         "media by its address only",
         {"entry": [{"changes": [{"field": "messages", "value": BY_ADDRESS}]}]},
-        [inbound(51, came("image", url="https://lookaside.example/1"))],
+        [inbound(51, came("image", url="https://lookaside.example/1"), profile=None)],
+    ),
+    Receive(
+        "about a product, taken back, passed on, and what lacks its parts",
+        {"entry": [{"changes": [{"field": "messages", "value": ODDLY}]}]},
+        [
+            inbound(
+                61,
+                came("text", text="Is it blue?"),
+                profile=None,
+                quotes=Quoted(
+                    provider_id="wamid.OUT2",
+                    sender="442079460123",
+                    product=Product(catalog_id="88", retailer_id="lamp"),
+                ),
+            ),
+            inbound(62, came("reaction", emoji=""), profile=None, quotes=Quoted(provider_id="wamid.OUT1")),
+            inbound(63, came("text", text="look"), profile=None),
+            inbound(64, UNSUPPORTED, profile=None),
+            inbound(65, UNSUPPORTED, profile=None),
+            inbound(66, UNSUPPORTED, profile=None),
+            inbound(67, UNSUPPORTED, profile=None),
+        ],
     ),
     Receive(
         "templates",
@@ -452,8 +569,8 @@ RECEIVES = [
         "somebody with a user name and no number",
         "username",
         [
-            inbound(21, came("text", text="no number"), sender="GB.77001122334455"),
-            inbound(22, came("text", text="by contact"), sender="GB.77001122334455"),
+            inbound(21, came("text", text="no number"), sender="GB.77001122334455", profile="Ann"),
+            inbound(22, came("text", text="by contact"), sender="GB.77001122334455", profile="Ann"),
         ],
     ),
 ]
@@ -603,6 +720,19 @@ CLIENTS: Mapping[str, tuple[Send, Callable[[WhatsApp], object]]] = {
     "audio": (
         Send("", content("audio", url="https://shop.example/a.mp3")),
         lambda pywa: pywa.send_audio(TO, "https://shop.example/a.mp3"),
+    ),
+    "sticker": (Send("", content("sticker", url=STICKER)), lambda pywa: pywa.send_sticker(TO, STICKER)),
+    "reaction": (
+        Send("", content("reaction", emoji="👍"), message={"reply_to": "wamid.IN1"}),
+        lambda pywa: pywa.send_reaction(TO, "👍", "wamid.IN1"),
+    ),
+    "reaction taken back": (
+        Send("", content("reaction", emoji=""), message={"reply_to": "wamid.IN1"}),
+        lambda pywa: pywa.remove_reaction(TO, "wamid.IN1"),
+    ),
+    "answer": (
+        Send("", content("text", text="Good day"), message={"reply_to": "wamid.IN1"}),
+        lambda pywa: pywa.send_message(TO, "Good day", reply_to_message_id="wamid.IN1"),
     ),
     "file": (
         Send("", content("file", url="https://shop.example/o.pdf", caption="order")),

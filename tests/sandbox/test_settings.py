@@ -16,7 +16,9 @@ GOOD: list[tuple[str, dict[str, str], Settings]] = [
         {"SWITCHBOARD_HOSTS": "A.example, b.example,"},
         Settings(hosts=frozenset({"a.example", "b.example"})),
     ),
+    ("TLS", {"SWITCHBOARD_TLS_PORT": "8443"}, Settings(tls_port=8443)),
     ("roles", {"SWITCHBOARD_ENFORCE_IAM": "1"}, Settings(enforce_iam=True)),
+    ("events out", {"SWITCHBOARD_PUBLISH_EVENTS": "1"}, Settings(publish_events=True)),
 ]
 
 
@@ -26,7 +28,14 @@ def test_settings(environment: dict[str, str], expected: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "http"), ("PORT", "0"), ("PORT", "70000"), ("LOG_LEVEL", "LOUD")]
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "70000"),
+        ("SWITCHBOARD_TLS_PORT", "yes"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
 )
 def test_bad_settings_are_named(name: str, value: str) -> None:
     with pytest.raises(BadSettings, match=f"{name} is '{value}'"):

@@ -92,6 +92,8 @@ class Receiving:
         changes = [self._change(account, adapter, receipt) for receipt in receipts]
         self.transitions.apply([change for change in changes if change])
         for receipt in receipts:
+            if receipt.names and receipt.message_uuid and receipt.provider_id:
+                self.receipts.note(account.provider, receipt.provider_id, receipt.message_uuid)
             if receipt.conversation and receipt.message_uuid and receipt.provider_id:
                 self.conversations.sent(
                     receipt.conversation,

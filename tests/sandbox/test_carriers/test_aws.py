@@ -142,3 +142,8 @@ def test_dry_run_sends_nothing(rig: Rig, aws: Any) -> None:
     echo = str(uuid4())
     assert aws.send_text_message(**SMS, DryRun=True, Context={"message_uuid": echo})["MessageId"]
     assert rig.sends(echo) == []
+
+
+def test_an_mms_may_have_no_media(aws: Any) -> None:
+    send = {name: value for name, value in MMS.items() if name != "MediaUrls"} | {"MessageBody": "x"}
+    assert aws.send_media_message(**send)["MessageId"]

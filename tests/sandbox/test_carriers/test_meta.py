@@ -329,3 +329,24 @@ def test_our_adapter_checks_a_page(
     asked = Account("messenger", "default", {**account(rig).settings, **settings})
     with httpx.Client(trust_env=False) as client:
         assert adapter("messenger").verification(asked, Channel.MESSENGER, page, client) == expected
+
+
+READ = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.SGVsbG8="}
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        pytest.param({}, None, id="read"),
+        pytest.param({"typing_indicator": {"type": "text"}}, None, id="read and about to answer"),
+        pytest.param({"message_id": "order-7"}, 131009, id="no message of theirs"),
+        pytest.param({"message_id": None}, 131009, id="no message"),
+        pytest.param({"status": "seen"}, 100, id="another status"),
+    ],
+)
+def test_whatsapp_takes_read_marks(rig: Rig, members: dict[str, Any], code: int | None) -> None:
+    answer = graph(rig, PHONE_ID, READ | members)
+    if code is None:
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+    else:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/social-messaging/latest/APIReference/Welcome.html
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,8 +17,8 @@ from switchboard.adapters._reading import answer, enclosed, mapping, objects, se
 from switchboard.adapters.base import Account, Known, Verification
 from switchboard.adapters.templates import Template
 from switchboard.errors import ConfigurationError, Unanswered
-from switchboard.models.events import Event, Hook
-from switchboard.models.messages import Message
+from switchboard.models.events import Event, Hook, Receipt
+from switchboard.models.messages import Message, Status
 
 META_VERSION = "v23.0"
 PAGE = 100  # templates in one answer
@@ -43,7 +44,14 @@ def _call(account: Account, sender: str, message: Mapping[str, Any]) -> httpx.Re
 
 def events(raw: Mapping[str, Any], hook: Hook) -> list[Event]:
     """Everything in a notification: it holds one entry of Meta's webhook, as a string."""
-    return _whatsapp.events([enclosed(raw.get("whatsAppWebhookEntry"))], hook)
+    found = _whatsapp.events([enclosed(raw.get("whatsAppWebhookEntry"))], hook)
+    # The answer to a send has AWS's own id; Meta's comes with the first receipt.
+    return [
+        replace(event, names=True)
+        if isinstance(event, Receipt) and event.status is Status.SUBMITTED
+        else event
+        for event in found
+    ]
 
 
 def phone_number_id(account: Account, sender: str) -> str:

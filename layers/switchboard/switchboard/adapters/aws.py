@@ -156,7 +156,6 @@ class Aws(Adapter, KeepsTemplates):
     secrets = ("secret_access_key", "session_token")
     longest_text: ClassVar[Mapping[Channel, int]] = {Channel.SMS: LONGEST_BODY}
     answers_stop = frozenset({Channel.SMS})
-    quotable = frozenset({Channel.WHATSAPP})
 
     def media_by(self, message: Message) -> MediaBy:
         return "s3" if message.channel in (Channel.MMS, Channel.RCS) else "link"

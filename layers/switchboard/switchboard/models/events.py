@@ -71,6 +71,8 @@ class Receipt:
     """What the provider bills this as, where it says that but no amount (rates.toml); "free" for nothing."""
     part: Part | None = None
     """Which part of a split text this is about, from the echo field."""
+    names: bool = False
+    """`provider_id` is what people will quote the message by, and only now known."""
     conversation: Conversation | None = None
     """Set by providers whose later receipts name only the conversation (see Watermark)."""
 
