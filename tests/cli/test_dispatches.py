@@ -1,0 +1,295 @@
+"""dispatch:create, dispatch:show, and the timeline."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from switchboard_cli import following
+from tests.cli.conftest import Clock, FakeApi
+
+Run = Callable[..., Result]
+UUID = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
+ROUTE = f"GET /v0.1/dispatch/{UUID}"
+MESSENGER, SMS = "messenger:1070830641:3958010001:read:600", "sms:Acme:447700900100"
+
+
+def step(
+    channel: str, sender: dict[str, str], to: dict[str, str], text: str, **members: Any
+) -> dict[str, Any]:
+    return {
+        "from": {"type": channel, **sender},
+        "to": {"type": channel, **to},
+        "message": {"content": {"type": "text", "text": text}},
+        **members,
+    }
+
+
+def failover(condition: str, seconds: int) -> dict[str, Any]:
+    return {"failover": {"expiry_time": seconds, "condition_status": condition}}
+
+
+FIRST = step("messenger", {"id": "1070830641"}, {"id": "3958010001"}, "Hi", **failover("read", 600))
+LAST = step("sms", {"number": "Acme"}, {"number": "447700900100"}, "Hi")
+BODIES = [
+    ("two steps", ("--step", MESSENGER, "--step", SMS, "--text", "Hi"), "", [FIRST, LAST]),
+    (
+        "an arrow",
+        ("--step", MESSENGER.replace("1:3", "1>3"), "--step", SMS, "--text", "Hi"),
+        "",
+        [FIRST, LAST],
+    ),
+    (
+        "a text and units for each",
+        (
+            "--step",
+            "viber:16273:447700900100:delivered:2h",
+            "--step",
+            SMS,
+            "--text",
+            "On Viber",
+            "--text",
+            "Hi",
+        ),
+        "",
+        [
+            step(
+                "viber_service_msg",
+                {"id": "16273"},
+                {"number": "447700900100"},
+                "On Viber",
+                **failover("delivered", 7200),
+            ),
+            LAST,
+        ],
+    ),
+    (
+        "a client ref",
+        ("--step", SMS, "--text", "Hi", "--client-ref", "r1"),
+        "",
+        [{**LAST, "client_ref": "r1"}],
+    ),
+    ("a file", ("--file", "body.json"), "", [FIRST, LAST]),
+    ("a file of steps", ("--file", "workflow.json"), "", [FIRST, LAST]),
+    ("the input", ("--file", "-"), json.dumps([FIRST, LAST]), [FIRST, LAST]),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "input_", "workflow"), [case[1:] for case in BODIES], ids=[case[0] for case in BODIES]
+)
+def test_create(
+    arguments: tuple[str, ...], input_: str, workflow: list[dict[str, Any]], api: FakeApi, run: Run
+) -> None:
+    Path("workflow.json").write_text(json.dumps([FIRST, LAST]))
+    Path("body.json").write_text(json.dumps({"template": "failover", "workflow": [FIRST, LAST]}))
+    api.on("POST /v0.1/dispatch", {"dispatch_uuid": UUID}, status=202)
+    result = run("dispatch:create", *arguments, "--no-wait", input=input_)
+    assert api.sent() == {"template": "failover", "workflow": workflow}
+    assert f"Dispatch started: {UUID}" in result.stdout
+    assert f"dispatch:show {UUID}" in result.stderr
+
+
+UNUSABLE = [
+    ("nothing", ()),
+    ("steps and a file", ("--step", SMS, "--text", "Hi", "--file", "-")),
+    ("no text", ("--step", SMS)),
+    ("too many texts", ("--step", SMS, "--text", "a", "--text", "b")),
+    ("no step", ("--step", "sms", "--text", "Hi")),
+    ("no condition", ("--step", SMS, "--step", SMS, "--text", "Hi")),
+    ("a condition on the last", ("--step", MESSENGER, "--text", "Hi")),
+    ("another condition", ("--step", "sms:a:b:submitted:60", "--step", SMS, "--text", "Hi")),
+    ("no such file", ("--file", "missing.json")),
+    ("no JSON", ("--file", "-")),
+]
+
+
+@pytest.mark.parametrize("arguments", [case[1] for case in UNUSABLE], ids=[case[0] for case in UNUSABLE])
+def test_create_refuses_before_it_asks_the_api(arguments: tuple[str, ...], api: FakeApi, run: Run) -> None:
+    run("dispatch:create", *arguments, input="{", code=2)
+    assert not api.requests
+
+
+# --- the timeline --------------------------------------------------------------------------------
+
+
+def at(seconds: int) -> str:
+    return f"2026-11-23T10:{seconds // 60:02}:{seconds % 60:02}.000Z"
+
+
+def shown(
+    first: dict[str, Any], last: dict[str, Any], status: str = "running", **members: Any
+) -> dict[str, Any]:
+    steps = [
+        {
+            "step": 0,
+            "channel": "messenger",
+            "message_uuid": "m0",
+            "condition_status": "read",
+            "expiry_time": 600,
+            "began_at": at(0),
+            "status": None,
+            "statuses": {},
+            **first,
+        },
+        {
+            "step": 1,
+            "channel": "sms",
+            "message_uuid": "m1",
+            "condition_status": None,
+            "expiry_time": None,
+            "began_at": None,
+            "status": None,
+            "statuses": {},
+            **last,
+        },
+    ]
+    return {
+        "dispatch_uuid": UUID,
+        "template": "failover",
+        "status": status,
+        "step": 1 if last else 0,
+        "timestamp": at(0),
+        "steps": steps,
+        **members,
+    }
+
+
+DELIVERED = {"status": "delivered", "statuses": {"submitted": at(1), "delivered": at(2)}}
+READ = {"status": "read", "statuses": {"submitted": at(1), "delivered": at(2), "read": at(3)}}
+REJECTED = {
+    "status": "rejected",
+    "statuses": {"rejected": at(1)},
+    "error": {"code": 1300, "reason": "Not part of the provider network"},
+}
+SENT = {"began_at": at(600), "status": "submitted", "statuses": {"submitted": at(601)}}
+ARRIVED = {**SENT, "status": "delivered", "statuses": {"submitted": at(601), "delivered": at(602)}}
+
+
+def report(status: str, *entries: tuple[str, str], **members: Any) -> dict[str, Any]:
+    messages = [
+        {
+            "message_uuid": f"m{number}",
+            "href": f"v0.1/messages/m{number}",
+            "channel": channel,
+            "status": reached,
+        }
+        for number, (channel, reached) in enumerate(entries)
+    ]
+    return {
+        "report": {
+            "dispatch_uuid": UUID,
+            "template": "failover",
+            "status": status,
+            "usage": {"price": "0.0343", "currency": "EUR"},
+            "_links": {"messages": messages},
+            **members,
+        }
+    }
+
+
+FAILED_OVER = [
+    shown({}, {}),
+    shown(DELIVERED, {}),
+    shown(DELIVERED, SENT),
+    shown(
+        DELIVERED,
+        ARRIVED,
+        "completed",
+        **report("completed", ("messenger", "delivered"), ("sms", "delivered")),
+    ),
+]
+TIMELINE = [
+    ["step", "1", "messenger", "begins:", "to", "be", "read", "within", "600", "s"],
+    ["step", "1", "messenger", "submitted"],
+    ["step", "1", "messenger", "delivered"],
+    ["step", "1", "messenger", "not", "read", "in", "600", "s:", "on", "to", "the", "next"],
+    ["step", "2", "sms", "begins:", "the", "last"],
+    ["step", "2", "sms", "submitted"],
+    ["step", "2", "sms", "delivered"],
+]
+
+
+def told(result: Result) -> list[list[str]]:
+    """The timeline's lines, without their times."""
+    return [line.split()[1:] for line in result.stdout.splitlines() if " step " in line]
+
+
+CREATE = ("dispatch:create", "--step", MESSENGER, "--step", SMS, "--text", "Hi")
+
+
+@pytest.mark.usefixtures("time_passes")
+def test_create_follows_to_the_end(api: FakeApi, run: Run) -> None:
+    api.on("POST /v0.1/dispatch", {"dispatch_uuid": UUID}, status=202)
+    api.on(ROUTE, *FAILED_OVER)
+    result = run(*CREATE)
+    assert told(result) == TIMELINE
+    assert "Report completed 0.0343 EUR" in result.stdout
+    assert api.routes.count(ROUTE) == 4
+
+
+@pytest.mark.usefixtures("time_passes")
+def test_create_in_json_is_the_end_only(api: FakeApi, run: Run) -> None:
+    api.on("POST /v0.1/dispatch", {"dispatch_uuid": UUID}, status=202)
+    api.on(ROUTE, *FAILED_OVER)
+    assert json.loads(run(*CREATE, "--json").stdout) == FAILED_OVER[-1]
+    assert json.loads(run(*CREATE, "--json", "--no-wait").stdout) == {"dispatch_uuid": UUID}
+
+
+ENDS = [
+    ("met at once", shown(READ, {}, "completed", **report("completed", ("messenger", "read"))), 0, "read"),
+    (
+        "refused at once",
+        shown(REJECTED, ARRIVED, "completed", **report("completed", ("messenger", "rejected"))),
+        0,
+        "1300 Not part of the provider network",
+    ),
+    (
+        "in vain",
+        shown(DELIVERED, {**SENT, "status": "rejected"}, "error", **report("error", reason="undeliverable")),
+        1,
+        "Report error 0.0343 EUR (undeliverable)",
+    ),
+    (
+        "late",
+        shown({**READ, "late": True}, ARRIVED, "completed", **report("completed", ("messenger", "read"))),
+        0,
+        "late: the next step was out already",
+    ),
+]
+
+
+@pytest.mark.usefixtures("time_passes")
+@pytest.mark.parametrize(("end", "code", "said"), [case[1:] for case in ENDS], ids=[case[0] for case in ENDS])
+def test_ends(end: dict[str, Any], code: int, said: str, api: FakeApi, run: Run) -> None:
+    api.on(ROUTE, shown({}, {}), end)
+    assert said in run("dispatch:show", UUID, "--follow", code=code).stdout
+
+
+def test_following_gives_up_in_time(api: FakeApi, run: Run, time_passes: Clock) -> None:
+    api.on(ROUTE, shown(DELIVERED, {}))
+    said = run("dispatch:show", UUID, "--follow", "--timeout", "100", code=4).stderr
+    assert f"dispatch:show {UUID} --follow" in said
+    assert time_passes.seconds == 100
+
+
+def test_show_looks_once(api: FakeApi, run: Run) -> None:
+    api.on(ROUTE, FAILED_OVER[2])
+    result = run("dispatch:show", UUID)
+    assert told(result) == TIMELINE[:-1]
+    assert "running" in result.stdout and "Report" not in result.stdout
+    assert json.loads(run("dispatch:show", UUID, "--json").stdout) == FAILED_OVER[2]
+
+
+def test_an_interrupted_following_says_how_to_go_on(
+    api: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(following, "sleep", interrupt)
+    api.on(ROUTE, shown({}, {}))
+    assert f"dispatch:show {UUID} --follow" in run("dispatch:show", UUID, "--follow", code=130).stderr
