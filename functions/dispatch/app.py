@@ -1,5 +1,5 @@
-"""POST /v0.1/dispatch, GET of one of them, `Start Dispatch` events from the bus, and executions that were
-lost."""
+"""POST /v0.1/dispatch, GET of one of them, `Start Dispatch` events from the bus, executions that were
+lost, and a look at what nobody ended, every quarter of an hour."""
 
 import json
 from typing import Any
@@ -29,6 +29,7 @@ def ping() -> Response[str]:
 @app.post("/v0.1/dispatch/")
 def dispatch() -> Response[str]:
     caller = services.callers.identify(app.current_event.headers)
+    services.limits.check(caller)
     body = api.json_body(app)
     headers = app.current_event.headers
     return api.answer(202, repeats.once(headers, caller, "dispatch", body, services.starting.dispatch))
@@ -43,6 +44,11 @@ def show(dispatch_uuid: str) -> Response[str]:
 
 
 def from_bus(event: dict[str, Any]) -> dict[str, Any]:
+    if event["source"] == "aws.events":
+        overdue = services.dispatching.sweep()
+        if overdue:
+            logger.error("dispatches that nobody ended", count=overdue)
+        return {"overdue": overdue}
     if event["source"] == "aws.states":
         # The execution ended by itself or by somebody's hand, and not with our report.
         detail = event["detail"]

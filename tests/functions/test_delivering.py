@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,9 +11,13 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from switchboard import delivering
+from switchboard import clock, delivering
 from tests.functions.flows import Flow
 from tests.support import payloads
+
+
+class Died(BaseException):
+    """The worker is gone."""
 
 
 @pytest.fixture(autouse=True)
@@ -101,13 +106,73 @@ def test_no_answer_is_not_sent_again_before_an_echo_had_time(flow: Flow) -> None
     assert len(flow.world.sent) == 1
 
 
-def test_no_answer_and_no_echo_is_sent_again(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+POLICIES: dict[str, tuple[dict[str, str], str, int, str]] = {
+    "by default": ({}, "undeliverable", 1, "failed"),
+    "resend": ({"on_unknown": "resend"}, "submitted", 2, "resent"),
+    "fail": ({"on_unknown": "fail"}, "undeliverable", 1, "failed"),
+}
+
+
+@pytest.mark.parametrize(("more", "status", "sent", "decision"), POLICIES.values(), ids=POLICIES)
+def test_no_answer_and_no_echo(
+    flow: Flow,
+    more: dict[str, str],
+    status: str,
+    sent: int,
+    decision: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(delivering, "LEASE_SECONDS", 0)
     flow.world.provider = answers(httpx.ReadTimeout)
-    uuid = flow.send(payloads.text("sms"))
+    uuid = flow.send(payloads.text("sms", **more))
     flow.until(lambda: flow.statuses(uuid))
+    assert flow.statuses(uuid) == [status]
+    assert len(flow.world.sent) == sent
+    _, shown = flow.cloud.http("send", "GET", f"/v0.1/messages/{uuid}", headers=flow.app["bearer"])
+    [unknown] = shown["unknown"]
+    assert (unknown["account"], unknown["decision"]) == ("aws/default", decision)
+
+
+@pytest.mark.parametrize("policy", ["wait", "fail"])
+@pytest.mark.parametrize("channel", ["sms", "viber_service_msg"])
+def test_who_wants_no_double_gets_none(
+    flow: Flow, policy: str, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither after a lost answer nor after a worker's death, whatever the provider recognises."""
+    monkeypatch.setattr(delivering, "LEASE_SECONDS", 0)
+    for fault in (httpx.ReadTimeout, Died):
+        flow.world.sent.clear()
+        flow.world.provider = answers(fault)
+        uuid = flow.send(payloads.text(channel, on_unknown=policy))
+        for _ in range(3):
+            with contextlib.suppress(Died):
+                flow.cloud.deliver()
+            flow.cloud.show_again("OutboundQueue")
+        flow.drain()
+        assert len(flow.world.sent) == 1
+        assert flow.statuses(uuid) == (["undeliverable"] if policy == "fail" else [])
+        if policy == "wait":
+            later = clock.now() + timedelta(hours=2)
+            with monkeypatch.context() as patch:
+                patch.setattr(clock, "now", lambda later=later: later)
+                flow.cloud.show_again("OutboundQueue")
+                flow.drain()
+            assert flow.statuses(uuid) == ["undeliverable"]
+        assert len(flow.world.sent) == 1
+
+
+def test_a_worker_that_died_is_stood_in_for(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can have died before its call as well as after it."""
+    monkeypatch.setattr(delivering, "LEASE_SECONDS", 0)
+    flow.world.provider = answers(Died)
+    uuid = flow.send(payloads.text("sms"))
+    with contextlib.suppress(Died):
+        flow.cloud.deliver()
+    flow.cloud.show_again("OutboundQueue")
+    flow.drain()
     assert flow.statuses(uuid) == ["submitted"]
-    assert len(flow.world.sent) == 2
+    _, shown = flow.cloud.http("send", "GET", f"/v0.1/messages/{uuid}", headers=flow.app["bearer"])
+    assert [(one["account"], one["decision"]) for one in shown["unknown"]] == [("", "resent")]
 
 
 def test_no_answer_from_a_provider_that_knows_repeats(flow: Flow) -> None:
@@ -123,7 +188,7 @@ def test_no_answer_from_a_provider_that_knows_repeats(flow: Flow) -> None:
 def test_a_provider_that_never_answers_is_given_up(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivering, "LEASE_SECONDS", 0)
     flow.world.provider = answers(*[httpx.ReadTimeout] * 9)
-    uuid = flow.send(payloads.text("sms"))
+    uuid = flow.send(payloads.text("sms", on_unknown="resend"))
     flow.until(lambda: flow.statuses(uuid))
     assert flow.statuses(uuid) == ["undeliverable"]
     assert len(flow.world.sent) == 3
@@ -133,7 +198,7 @@ def test_a_provider_that_never_answers_is_given_up(flow: Flow, monkeypatch: pyte
 def test_a_provider_cannot_ask_for_a_storm(
     flow: Flow, retry_after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivering, "BACKOFF", (0, 0, 3600))
+    monkeypatch.setattr(delivering, "BACKOFF", (0, 0, 7200))
     flow.world.provider = lambda request: httpx.Response(429, headers={"retry-after": retry_after})
     uuid = flow.send(payloads.text("whatsapp"))
     flow.until(lambda: flow.statuses(uuid))

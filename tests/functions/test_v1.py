@@ -351,3 +351,21 @@ def test_what_a_person_quotes(v1_flow: Flow) -> None:
 def unknown_wamid(flow: Flow, heard: dict[str, Any]) -> str:
     item = flow.cloud.functions["send"].services.store.message(heard["message_uuid"])
     return str(item.provider_id)
+
+
+def test_what_a_person_quotes_that_went_out_by_aws(v1_flow: Flow) -> None:
+    """AWS answers with an id of its own; Meta's comes with the first receipt."""
+    uuid = v1_flow.send_v1(flat("whatsapp"))["message_uuid"]
+    v1_flow.drain()
+    receipts = v1_flow.cloud.functions["deliver"].services.receipts
+    receipt = {
+        "id": "wamid.aws",
+        "status": "sent",
+        "timestamp": str(int(time.time())),
+        "recipient_id": "447700900100",
+        "biz_opaque_callback_data": uuid,
+    }
+    entry = {"id": "1", "changes": [{"field": "messages", "value": {"statuses": [receipt]}}]}
+    event = payloads.sns({"whatsAppWebhookEntry": json.dumps(entry)})
+    v1_flow.cloud.call("status", event)
+    assert receipts.message_uuid("aws", "wamid.aws") == uuid

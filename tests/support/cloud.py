@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import boto3
 import httpx
+from moto.sqs.models import sqs_backends
 
 from tests.support.template import ROOT, state_machine, template
 
@@ -43,6 +44,7 @@ SOURCES = {
     "UrgentQueue": "deliver",
     "WebhooksQueue": "notify",
     "IngestQueue": "ingest",
+    "RedactionsQueue": "redact",
 }
 """Queues, and the functions that they feed."""
 CONTEXT = SimpleNamespace(
@@ -83,7 +85,7 @@ class Cloud:
         table = {
             name: value
             for name, value in resources["Table"]["Properties"].items()
-            if name in ("BillingMode", "AttributeDefinitions", "KeySchema")
+            if name in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
         }
         self.dynamodb.create_table(TableName="table", **table)
         self.sqs = boto3.client("sqs")
@@ -128,6 +130,7 @@ class Cloud:
             "SIGNATURE_SECRET": "signature",
             "SIGNATURE_SECRETS": "sb/signatures",
             "PROVIDER_SECRETS": "sb/accounts",
+            "REDACTIONS_QUEUE_URL": self.queues["RedactionsQueue"],
             "STATE_MACHINE_ARN": self.machine,
             "PUBLIC_URL": "https://sb.example",
             "MEDIA_BUCKET": "media",
@@ -221,13 +224,13 @@ class Cloud:
         except ValueError:
             return answer["statusCode"], content
 
-    def received(self, queue: str) -> list[dict[str, Any]]:
+    def received(self, queue: str, most: int = 10) -> list[dict[str, Any]]:
         """What waits in a queue, as the records of a function's event."""
         found: list[dict[str, Any]] = []
         name = self.queues[queue].rpartition("/")[2]
         answer = self.sqs.receive_message(
             QueueUrl=self.queues[queue],
-            MaxNumberOfMessages=10,
+            MaxNumberOfMessages=most,
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
@@ -249,6 +252,14 @@ class Cloud:
                 }
             )
         return found
+
+    def show_again(self, queue: str) -> None:
+        """As if the time were over for which messages are put off or out with a worker."""
+        name = self.queues[queue].rpartition("/")[2]
+        kept = sqs_backends["123456789012"]["us-east-1"].queues[name]
+        kept.pending_messages.clear()
+        for message in kept._messages:
+            message.visible_at = message.delayed_until = 0
 
     def waiting(self, queue: str) -> int:
         """How many messages a queue holds, those put off included."""

@@ -8,6 +8,7 @@ of the first (a receipt with our message_uuid) before it sends again.
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import uniform
 from uuid import uuid4
 
 from switchboard import clock, pace
@@ -18,7 +19,8 @@ from switchboard.models import workflows
 from switchboard.models.events import Conversation
 from switchboard.models.messages import Status
 from switchboard.queues import TASK, Later, MessageTask, Record, StepTask, Task
-from switchboard.store import MessageItem, ReceiptStore, Slot, StepLink, Store
+from switchboard.store import MessageItem, ReceiptStore, Slot, StepLink, Store, Unknown
+from switchboard.store.redactions import ERASED
 from switchboard.transitions import Change, Transitions, failed
 from switchboard.workflows import Workflows
 
@@ -27,9 +29,10 @@ LEASE_SECONDS = 60
 RETRY_SECONDS = 3600
 """How long a message is tried while its provider says "not now"."""
 BACKOFF = (0, 1, 1, 2, 4, 8, 15, 30, 60)
-"""Seconds before each next attempt at least; the last one repeats. A provider can ask for more."""
-UNANSWERED_ATTEMPTS = 3
-"""How often a message is sent to a provider that does not answer, with time for an echo in between."""
+"""Seconds before each next attempt: as many, or down to half of them. The last one repeats, and a provider
+can ask for more."""
+UNKNOWN_ATTEMPTS = 3
+"""How often a message is sent at most to a provider that does not recognise it and does not answer."""
 LAST_RECEIVE = 90
 """Of one record. What cannot be done by then is reported as failed, before the queue parks it (at 100)."""
 FENCE = timedelta(milliseconds=250)
@@ -59,9 +62,11 @@ class Delivering:
 
     def _message(self, task: MessageTask, record: Record) -> None:
         item = self._claim(task.message_uuid)
-        if item and _is_stale(item):
+        if item is None or self._is_erased(item) or not self._may_go_out(item, _until(item, record)):
+            return
+        if _is_stale(item):
             self._failed(item, Status.REJECTED, Rejected(1360))
-        elif item:
+        else:
             self._send(item, _until(item, record))
 
     def _step(self, task: StepTask, record: Record) -> None:
@@ -75,7 +80,7 @@ class Delivering:
             self._overtaken(task)
             return
         item = self._add(task, dispatch.application_id, deadline, record.queued_at)
-        if item:
+        if item and not self._is_erased(item) and self._may_go_out(item, deadline):
             self._send(item, min(deadline, _until(item, record)))
 
     def _overtaken(self, task: StepTask) -> None:
@@ -133,6 +138,36 @@ class Delivering:
         if isinstance(item, MessageItem) and item.status is Status.ACCEPTED:
             self.transitions.apply([failed(message_uuid, Status.UNDELIVERABLE, code, "", clock.now())])
 
+    def _is_erased(self, item: MessageItem) -> bool:
+        """Whether a message was redacted before it went out: then this is its end."""
+        if item.message.redacted is None:
+            return False
+        status = Status.UNDELIVERABLE if item.unknown else Status.REJECTED
+        self._failed(item, status, Rejected(1240, ERASED))
+        return True
+
+    def _may_go_out(self, item: MessageItem, wait_until: datetime) -> bool:
+        """Whether a claimed message can be sent as far as its last attempt is concerned. If nobody knows what
+        became of that, it had its time for an echo, and is now decided about. Later to wait on."""
+        if not item.left_by:
+            return True
+        waiting = bool(item.unknown) and item.unknown[-1].decision == "waiting"
+        policy = item.message.on_unknown or ("fail" if waiting else "resend")
+        if not waiting:  # the worker died
+            lost = Unknown(at=clock.now(), account="", decision="resent" if policy == "resend" else "waiting")
+            self.store.note_unknown(item, lost)
+            item = item.model_copy(update={"unknown": (*item.unknown, lost)})
+        left = (wait_until - clock.now()).total_seconds()
+        if policy == "wait" and left > 0:
+            raise Later(left + 1)
+        if policy == "resend" and len(item.unknown) < UNKNOWN_ATTEMPTS:
+            if waiting:
+                self.store.decide_unknown(item, "resent")
+            return True
+        self.store.decide_unknown(item, "failed")
+        self._failed(item, Status.UNDELIVERABLE, Unanswered(1331, "unknown outcome"))
+        return False
+
     # --- sending it ------------------------------------------------------------------------------
 
     def _send(self, item: MessageItem, give_up_at: datetime) -> None:
@@ -181,17 +216,18 @@ class Delivering:
 
     def _unanswered(self, item: MessageItem, give_up_at: datetime, error: Unanswered) -> None:
         """It may have been delivered. Wait for an echo, if there is no way to ask again without harm."""
-        if error.repeatable:
+        resent = error.repeatable and item.message.on_unknown in (None, "resend")
+        outcome = Unknown(at=clock.now(), account=error.account, decision="resent" if resent else "waiting")
+        self.store.note_unknown(item, outcome)
+        if resent:
             self._again(item, give_up_at, error)
-        elif item.attempts >= UNANSWERED_ATTEMPTS:
-            self._failed(item, Status.UNDELIVERABLE, error)
         else:
             left = (give_up_at - clock.now()).total_seconds()
             raise Later(min(LEASE_SECONDS, max(left, 0) + 1))
 
     def _again(self, item: MessageItem, give_up_at: datetime, error: SendError) -> None:
         """Another attempt after a pause, or the end if that would be too late."""
-        pause = max(BACKOFF[min(item.attempts - 1, len(BACKOFF) - 1)], error.retry_after or 0)
+        pause = max(_backoff(item.attempts), error.retry_after or 0)
         if pause >= (give_up_at - clock.now()).total_seconds():
             self._failed(item, Status.UNDELIVERABLE, error)
             return
@@ -200,6 +236,12 @@ class Delivering:
 
     def _failed(self, item: MessageItem, status: Status, error: SendError | ConfigurationError) -> None:
         self.transitions.apply([failed(item.uuid, status, error.code, error.provider_code, clock.now())])
+
+
+def _backoff(attempts: int) -> float:
+    """Seconds; the longer ones differ, so that what failed together does not come back together."""
+    most = BACKOFF[min(attempts - 1, len(BACKOFF) - 1)]
+    return most if most <= 1 else uniform(most / 2, most)
 
 
 def _stales_at(item: MessageItem) -> datetime | None:
@@ -213,8 +255,8 @@ def _is_stale(item: MessageItem) -> bool:
 
 
 def _until(item: MessageItem, record: Record) -> datetime:
-    """Until when a message is tried: for an hour from its first attempt, or from the moment that its rate gave
-    it; not beyond its own time."""
+    """Until when a message is tried: for an hour from its first attempt, or from the moment that its rate
+    gave it; not beyond its own time."""
     begins = record.first_received_at
     if item.slot:
         begins = max(begins, clock.from_milliseconds(item.slot.at / 1000))

@@ -13,11 +13,15 @@ from switchboard.models.origin import Origin
 from switchboard.models.reading import Places
 from switchboard.models.workflows import Step, message_uuid
 from switchboard.pricing import Prices
+from switchboard.queues import BATCH, Queue, ReportNews
 from switchboard.repeats import again
 from switchboard.senders import Senders
 from switchboard.store import DispatchItem, MessageItem, Store, keys
 from switchboard.templates import Templates
 from switchboard.workflows import Workflows
+
+OVERDUE = timedelta(hours=1)
+"""How long after the last moment of its last step a dispatch counts as lost."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Dispatching:
     workflows: Workflows
     senders: Senders
     templates: Templates
+    webhooks: Queue
     last_step_seconds: int
 
     def start(
@@ -82,6 +87,14 @@ class Dispatching:
         name = _next_name(dispatch_uuid, lost_execution)
         steps = self.store.steps(dispatch_uuid)
         self.workflows.start(name, dispatch_uuid, waits, step, _urgent(steps), _patient(steps))
+
+    def sweep(self) -> int:
+        """Have those reported that should have ended long ago: their execution was lost without a word, or
+        never started. Returns how many there were."""
+        overdue = self.store.overdue(clock.now() - OVERDUE)
+        for start in range(0, len(overdue), BATCH):
+            self.webhooks.put(*(ReportNews(dispatch_uuid=uuid) for uuid in overdue[start : start + BATCH]))
+        return len(overdue)
 
     def show(
         self, dispatch_uuid: str, caller: Caller
@@ -155,8 +168,11 @@ class Reporting:
 
 
 def _reason(messages: Sequence[MessageItem]) -> str:
-    """Why a dispatch ended in error: the last message's failure, or that nothing came in time."""
-    last = messages[-1] if messages else None
-    if last and last.status in (Status.REJECTED, Status.UNDELIVERABLE):
+    """Why a dispatch ended in error: the last message's failure, that nothing came in time, or that nothing
+    was ever sent."""
+    if not messages:
+        return "lost"
+    last = messages[-1]
+    if last.status in (Status.REJECTED, Status.UNDELIVERABLE):
         return last.status.value
     return "expired"

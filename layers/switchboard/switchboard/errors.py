@@ -10,6 +10,7 @@ SwitchboardError
 ├── UnsupportedMediaType  the caller sent none
 ├── KeyReused             an idempotency key that another request was made with
 ├── StillRunning          the same request is being worked on
+├── TooManyRequests       more than its application may make
 ├── BadSignature          a provider callback that we do not believe
 ├── ConfigurationError    a provider account or this deployment is set up wrongly; never retried
 └── SendError             handing a message to a provider failed
@@ -111,6 +112,10 @@ class StillRunning(SwitchboardError):
     """The request with this Idempotency-Key is being worked on."""
 
 
+class TooManyRequests(SwitchboardError):
+    """The caller makes more requests than it may. The next second has room again."""
+
+
 class BadSignature(SwitchboardError):
     """A callback that does not prove to come from its provider."""
 
@@ -159,3 +164,5 @@ class Unanswered(SendError):
 
     repeatable = False
     """... unless the provider recognises a repeat."""
+    account = ""
+    """Which may have it: `{provider}/{account_id}`."""

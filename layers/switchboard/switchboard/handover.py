@@ -68,7 +68,7 @@ class Handover:
             message = message.model_copy(update={"reply_to": self._provider_id(message.reply_to)})
         refusal = ConfigurationError(1120, "no account of this sender carries the channel")
         out = set(item.parts)  # whichever account they went out by
-        for number, route in enumerate(self._in_order(message, routes)):
+        for number, route in enumerate(self._in_order(item, message, routes)):
             try:
                 handed = self._by(route, item, message, out)
             except ConfigurationError as error:
@@ -78,6 +78,8 @@ class Handover:
                     self.circuits.refused(message, route)
                 continue
             except (Throttled, Unavailable, Unanswered) as error:
+                if isinstance(error, Unanswered):
+                    error.account = route.key
                 if route.rate and (isinstance(error, Throttled) or error.retry_after):
                     self.pace.hold(message, route, error.retry_after or REST)
                 # Media that cannot be had is no fault of the provider.
@@ -97,9 +99,14 @@ class Handover:
             raise Rejected(1020, "the quoted message is not known")
         return found.provider_id
 
-    def _in_order(self, message: Message, routes: Routes) -> Iterator[Route]:
-        """Accounts with an open circuit last: better than none."""
+    def _in_order(self, item: MessageItem, message: Message, routes: Routes) -> Iterator[Route]:
+        """Accounts with an open circuit last: better than none. What one of them may have, and would recognise,
+        goes to that one only."""
         found = [route for route in routes.found if message.channel in self.adapter(route.provider).channels]
+        last = item.unknown[-1].account if item.unknown else ""
+        found = [
+            route for route in found if route.key == last and self.adapter(route.provider).repeatable(message)
+        ] or found
         if len(found) > 1:
             found.sort(key=lambda route: self.circuits.is_open(message, route))
         return iter(found)

@@ -18,8 +18,10 @@ from switchboard.contacts import Contacts
 from switchboard.conversations import Conversations
 from switchboard.delivering import Delivering
 from switchboard.dispatching import Dispatching, Reporting
+from switchboard.endpoints import Endpoints
 from switchboard.external_accounts import ExternalAccounts
 from switchboard.handover import Handover
+from switchboard.limits import Limits
 from switchboard.marking import Marking
 from switchboard.media import Media
 from switchboard.models.applications import Webhook, Webhooks
@@ -27,10 +29,13 @@ from switchboard.models.events import Receipt
 from switchboard.money import Money
 from switchboard.notifying import Notifying, Remembered
 from switchboard.numbers import Numbers
+from switchboard.outgoing import ANSWER_SECONDS, CONNECT_SECONDS, Guard, Outgoing, Transport
 from switchboard.pace import Pace
 from switchboard.pricing import Prices
 from switchboard.queues import NewsQueue, Queue, Way
 from switchboard.receiving import Receiving
+from switchboard.redacting import Redacting
+from switchboard.replaying import Replaying
 from switchboard.secrets import Accounts, Secrets
 from switchboard.senders import Senders
 from switchboard.sending import Sending
@@ -41,8 +46,12 @@ from switchboard.store import (
     AccountStore,
     ContactStore,
     ConversationStore,
+    EndpointStore,
+    FailedStore,
     PaceStore,
     ReceiptStore,
+    RedactionStore,
+    RequestStore,
     SecretStore,
     Store,
     TemplateStore,
@@ -54,7 +63,7 @@ from switchboard.transitions import Transitions
 from switchboard.workflows import Workflows
 
 PROVIDER_TIMEOUT = httpx.Timeout(10, connect=3)
-CLIENT_TIMEOUT = httpx.Timeout(15, connect=3)
+CLIENT_TIMEOUT = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
 _CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=20)
 
 
@@ -109,6 +118,10 @@ class Services:
         return Queue(self._sqs, self.settings.refused_queue_url)
 
     @cached_property
+    def redactions_queue(self) -> Queue:
+        return Queue(self._sqs, self.settings.redactions_queue_url)
+
+    @cached_property
     def bus(self) -> Bus:
         return Bus(_Lazy("events"), self.settings.bus_name)
 
@@ -134,6 +147,10 @@ class Services:
     @cached_property
     def callers(self) -> Callers:
         return Callers(self.store, self.api_secrets)
+
+    @cached_property
+    def limits(self) -> Limits:
+        return Limits(self._table(RequestStore), self.settings.requests_per_second)
 
     @cached_property
     def _secret_store(self) -> SecretStore:
@@ -172,7 +189,17 @@ class Services:
 
     @cached_property
     def applications(self) -> Applications:
-        return Applications(self.store)
+        return Applications(self.store, self._table(EndpointStore), self.guard)
+
+    @cached_property
+    def guard(self) -> Guard:
+        return Guard(self.settings.allow_loopback)
+
+    @cached_property
+    def outgoing(self) -> Outgoing:
+        """For addresses that somebody else chose."""
+        transport = Transport(self.guard, _CONNECTIONS)
+        return Outgoing(self.guard, httpx.Client(timeout=CLIENT_TIMEOUT, transport=transport))
 
     @cached_property
     def template_catalog(self) -> TemplateCatalog:
@@ -197,12 +224,17 @@ class Services:
     @cached_property
     def dispatching(self) -> Dispatching:
         return Dispatching(
-            self.store, self.workflows, self.senders, self.templates, self.settings.last_step_seconds
+            self.store,
+            self.workflows,
+            self.senders,
+            self.templates,
+            self.webhooks,
+            self.settings.last_step_seconds,
         )
 
     @cached_property
     def starting(self) -> Starting:
-        return Starting(self.sending, self.dispatching)
+        return Starting(self.sending, self.dispatching, self.guard)
 
     @cached_property
     def transitions(self) -> Transitions:
@@ -263,6 +295,7 @@ class Services:
         gateway = self.settings.media_gateway
         return Media(
             self._provider_client,
+            self.outgoing,
             lambda: self.s3,
             self.accounts,
             self.settings.media_bucket,
@@ -290,17 +323,38 @@ class Services:
         )
 
     @cached_property
+    def redacting(self) -> Redacting:
+        return Redacting(
+            self._table(RedactionStore),
+            self.store,
+            self.redactions_queue,
+            self.senders,
+            self.prices,
+            lambda: self.s3,
+            self.settings.media_bucket,
+        )
+
+    @cached_property
+    def failed_events(self) -> FailedStore:
+        return self._table(FailedStore)
+
+    @cached_property
+    def replaying(self) -> Replaying:
+        return Replaying(self.failed_events, self.webhooks)
+
+    @cached_property
     def marking(self) -> Marking:
         return Marking(self.store, self.accounts, self._provider_client)
 
     @cached_property
     def notifying(self) -> Notifying:
-        client = httpx.Client(timeout=CLIENT_TIMEOUT, limits=_CONNECTIONS)
         return Notifying(
             self.store,
             self.webhooks,
             Reporting(self.store, self.prices),
-            client,
+            self.outgoing,
+            Endpoints(self._table(EndpointStore)),
+            self.failed_events,
             Remembered(self.store),
             self._account_webhooks,
             self.media,

@@ -61,7 +61,18 @@ def message(item: MessageItem, usage: Usage | None) -> Body:
     """A message as it is now: its newest status, with the price whenever that became known."""
     body = status(item, item.status, usage)
     body["statuses"] = {name.value: clock.wire(item.reached_at(name)) for name in item.statuses}
-    return body
+    return body | unknown(item)
+
+
+def unknown(item: MessageItem) -> Body:
+    """Attempts whose outcome nobody knew (ours), and what was done about each."""
+    if not item.unknown:
+        return {}
+    attempts = [
+        {"timestamp": clock.wire(one.at), "account": one.account, "decision": one.decision}
+        for one in item.unknown
+    ]
+    return {"unknown": attempts}
 
 
 def inbound(item: InboundItem, media_url: str) -> Body:

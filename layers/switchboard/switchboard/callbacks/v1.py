@@ -3,7 +3,7 @@
 from typing import Any
 
 from switchboard import clock, failures
-from switchboard.callbacks.v01 import Body, amount, present
+from switchboard.callbacks.v01 import Body, amount, present, unknown
 from switchboard.models.events import Usage
 from switchboard.models.messages import (
     Button,
@@ -67,7 +67,7 @@ def message(item: MessageItem, usage: Usage | None) -> Body:
     """A message as it is now: its newest status, with the price whenever that became known."""
     body = status(item, item.status, usage)
     body["statuses"] = {name.value: clock.wire(item.reached_at(name)) for name in item.statuses}
-    return body
+    return body | unknown(item)
 
 
 def inbound(item: InboundItem, media_url: str) -> Body:

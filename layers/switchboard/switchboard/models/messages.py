@@ -1,5 +1,6 @@
 """The internal message: what every wire version is mapped to, and all that an adapter sees."""
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -318,6 +319,16 @@ class Part(Frozen):
     of: int
 
 
+class Redacted(Frozen):
+    """What is still known of a message whose recipient and contents were erased, for its bill."""
+
+    parts: int | None = None
+    """That an SMS is billed as."""
+    price: Decimal | None = None
+    """By the rate table; None where that does not know one."""
+    currency: str = ""
+
+
 class Message(Frozen):
     """One message to one recipient. Numbers are E.164 digits without `+`."""
 
@@ -337,12 +348,17 @@ class Message(Frozen):
     """The message_uuid of the message that this one quotes or reacts to. An adapter is handed the provider's
     id of it instead."""
     callback: CallbackChoice = CallbackChoice()
+    on_unknown: Literal["wait", "resend", "fail"] | None = None
+    """What becomes of it when a provider's answer is lost and no receipt comes either: nothing until its time is
+    over, another attempt, or its end. None: another attempt where the provider recognises it, else its end."""
     lifetime: int | None = None
     """Seconds after which delivery is of no use any more: a dispatch step's time, or the caller's word."""
     priority: Literal["normal", "high"] = "normal"
     """What is `high` overtakes what is not, in the queue and at a sender's rate."""
     confirms_opt_out: bool = False
     """The one message that still goes to a person who has just opted out."""
+    redacted: Redacted | None = None
+    """Set when the recipient and the contents were erased: it does not go out any more."""
     part: Part | None = None
     """Set on what an adapter is handed when the text was split: `content` is this part's text."""
 

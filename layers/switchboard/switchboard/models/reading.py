@@ -374,6 +374,7 @@ class _ContextNode(Wire):
 
 
 _PRIORITY: TypeAdapter[Literal["normal", "high"]] = TypeAdapter(Literal["normal", "high"])
+_ON_UNKNOWN: TypeAdapter[Literal["wait", "resend", "fail"]] = TypeAdapter(Literal["wait", "resend", "fail"])
 _CONTEXT: TypeAdapter[_ContextNode] = TypeAdapter(_ContextNode)
 
 
@@ -386,6 +387,8 @@ def extras(
         extras["client_ref"] = faults.read(_text(longest_ref), ref, f"{prefix}client_ref")
     if (priority := root.get("priority")) is not None:
         extras["priority"] = faults.read(_PRIORITY, priority, f"{prefix}priority")
+    if (on_unknown := root.get("on_unknown")) is not None:
+        extras["on_unknown"] = faults.read(_ON_UNKNOWN, on_unknown, f"{prefix}on_unknown")
     if (context := root.get("context")) is not None:
         quoted = faults.read(_CONTEXT, context, f"{prefix}context")
         extras["reply_to"] = quoted and quoted.message_uuid

@@ -1,9 +1,9 @@
 """What is stored, and how it becomes a DynamoDB item and back."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import Field, TypeAdapter
@@ -14,6 +14,7 @@ from switchboard.models.frozen import Frozen
 from switchboard.models.messages import InboundContent, Message, Status
 from switchboard.models.origin import Origin
 from switchboard.models.workflows import Step
+from switchboard.store import keys
 
 Item = dict[str, Any]
 PART = "part:"
@@ -90,6 +91,15 @@ class PartRecord(Frozen):
         return cls(status=values["status"], record=StatusRecord.load(values))
 
 
+class Unknown(Frozen):
+    """An attempt that ended without an answer, so that nobody knows what the provider did."""
+
+    at: datetime
+    account: str
+    """By which account it was made: `{provider}/{account_id}`; empty where the worker died over it."""
+    decision: Literal["waiting", "resent", "failed"] = "waiting"
+
+
 class StepLink(Frozen):
     """Ties a message to the dispatch step that it is sent for."""
 
@@ -137,6 +147,10 @@ class MessageItem(Frozen):
     """Unix ms. Until then one worker, or an unanswered call, has the message."""
     claimed_by: str | None = None
     """The name of the newest claim, by which a worker knows its own."""
+    left_by: str = ""
+    """The claim before, if it was never given back: the outcome of its attempt is unknown."""
+    unknown: tuple[Unknown, ...] = ()
+    """Attempts whose outcome was unknown, in their order."""
     late_usage: Usage | None = None
     """A price that came with a receipt that was no news otherwise."""
     slot: Slot | None = None
@@ -232,7 +246,7 @@ class MessageItem(Frozen):
             statuses={
                 Status(status): StatusRecord.load(record) for status, record in values["statuses"].items()
             },
-            provider_id=values.get("provider_id"),
+            provider_id=values.get("provider_id") or None,
             provider=values.get("provider"),
             parts={
                 int(name.removeprefix(PART)): PartRecord.load(part)
@@ -243,6 +257,8 @@ class MessageItem(Frozen):
             attempts=int(values["attempts"]),
             leased_until=int(values["leased_until"]),
             claimed_by=values.get("claimed_by"),
+            left_by=values.get("left_by", ""),
+            unknown=tuple(Unknown.model_validate(one) for one in values.get("unknowns", ())),
             late_usage=late_usage,
             link=link,
             origin=_load_origin(values),
@@ -270,6 +286,11 @@ class DispatchItem(Frozen):
     closed_by: str | None = None
     report: dict[str, Any] | None = None
 
+    @property
+    def ends_by(self) -> datetime:
+        """When the last step's time is over, if each takes all of its own."""
+        return self.accepted_at + timedelta(seconds=sum(self.waits))
+
     def dump(self) -> Item:
         return dump(
             {
@@ -278,6 +299,8 @@ class DispatchItem(Frozen):
                 "accepted_at": clock.wire(self.accepted_at),
                 "waits": list(self.waits),
                 "reports": self.reports,
+                "open": keys.open_(self.dispatch_uuid),
+                "ends_by": int(self.ends_by.timestamp()),
                 **_dump_origin(self.origin),
                 "step": self.step,
                 "began": {},

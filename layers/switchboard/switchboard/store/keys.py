@@ -20,10 +20,22 @@
     sent in a conversation    CONVERSATION#{page}#{person}      SENT#{time}#{uuid}
     its watermarks            CONVERSATION#{page}#{person}      WATERMARKS
     a receipt before its time CONVERSATION#{page}#{person}      EARLY#{provider_id}
+    client's endpoint         ENDPOINT#{owner}#{hash}           ENDPOINT      (owner: application or ACCOUNT)
+    one that said 410         GONE#{owner}                      {hash}
+    event that was given up   FAILED#{owner}                    {time}#{event_id}
+    where it is               EVENT#{event_id}                  FAILED
+    opt-out, number erased    OPTOUT#{channel}#{digest}         {sender}
+    requests of a second      REQUESTS#{application}#{second}   REQUESTS
+    redaction                 REDACTION#{id}                    REDACTION
+
+An open dispatch is found by the index `open`: {open: one of 16, ends_by: Unix time}; what has no `open` is not in
+it.
 
 A busy deployment writes to as many partitions as it has messages; the few shared keys (applications,
 settings) are read, not written, on the hot path.
 """
+
+import hashlib
 
 Key = dict[str, str]
 
@@ -38,6 +50,14 @@ def message(uuid: str) -> Key:
 
 def dispatch(uuid: str) -> Key:
     return _key(f"DISPATCH#{uuid}", "DISPATCH")
+
+
+OPEN = [f"OPEN#{digit:x}" for digit in range(16)]
+
+
+def open_(uuid: str) -> str:
+    """One of OPEN: as many, so that none is written too often."""
+    return f"OPEN#{uuid[0]}"
 
 
 def steps(uuid: str) -> Key:
@@ -105,6 +125,24 @@ def contact(channel: str, person: str, sender: str) -> Key:
     return _key(contacts(channel, person), sender)
 
 
+def opt_outs(channel: str, person: str) -> str:
+    """Of a person whose number was erased: it is found by who has the number, and does not tell it."""
+    digest = hashlib.sha256(f"{channel}:{person}".encode()).hexdigest()
+    return f"OPTOUT#{channel}#{digest}"
+
+
+def opt_out(channel: str, person: str, sender: str) -> Key:
+    return _key(opt_outs(channel, person), sender)
+
+
+def requests(who: str, second: int) -> Key:
+    return _key(f"REQUESTS#{who}#{second}", "REQUESTS")
+
+
+def redaction(redaction_id: str) -> Key:
+    return _key(f"REDACTION#{redaction_id}", "REDACTION")
+
+
 def provider_ids(provider: str, provider_id: str) -> str:
     return f"PROVIDER#{provider}#{provider_id}"
 
@@ -137,3 +175,36 @@ def early(page: str, person: str, provider_id: str) -> Key:
 
 def watermarks(page: str, person: str) -> Key:
     return _key(conversation(page, person), "WATERMARKS")
+
+
+ACCOUNT = "ACCOUNT"
+"""The owner of what belongs to no application."""
+
+
+def endpoint(owner: str, url_hash: str) -> Key:
+    return _key(f"ENDPOINT#{owner}#{url_hash}", "ENDPOINT")
+
+
+def gone(owner: str) -> str:
+    return f"GONE#{owner}"
+
+
+def gone_endpoint(owner: str, url_hash: str) -> Key:
+    return _key(gone(owner), url_hash)
+
+
+def failed(owner: str) -> str:
+    return f"FAILED#{owner}"
+
+
+def failed_time(milliseconds: int) -> str:
+    """Begins the sort keys of that moment."""
+    return f"{milliseconds:015d}#"
+
+
+def failed_event(owner: str, milliseconds: int, event_id: str) -> Key:
+    return _key(failed(owner), failed_time(milliseconds) + event_id)
+
+
+def failed_pointer(event_id: str) -> Key:
+    return _key(f"EVENT#{event_id}", "FAILED")

@@ -6,6 +6,7 @@ an answer and not an error.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from switchboard.store.items import (
     PartRecord,
     Slot,
     StatusRecord,
+    Unknown,
     dump,
     load,
 )
@@ -75,13 +77,15 @@ class Store(Table):
         try:
             item = self._update(
                 keys.message(uuid),
-                "SET leased_until = :until, claimed_by = :by ADD attempts :one",
+                "SET leased_until = :until, left_by = if_not_exists(claimed_by, :nobody), claimed_by = :by "
+                "ADD attempts :one",
                 f"{not_sent} AND {nobody_has_it}",
                 {
                     ":accepted": 0,
                     ":now": moment,
                     ":until": moment + lease_seconds * 1000,
                     ":by": by,
+                    ":nobody": "",
                     ":one": 1,
                 },
                 {"#rank": "rank"},
@@ -99,7 +103,7 @@ class Store(Table):
         """Leave a claimed message until its slot. The claim was no attempt."""
         self._update(
             keys.message(uuid),
-            "SET leased_until = :until, slot = :slot ADD attempts :minus",
+            "SET leased_until = :until, slot = :slot REMOVE claimed_by ADD attempts :minus",
             "attribute_exists(pk)",
             # A little sooner than it is seen again.
             {":until": slot.at // 1000 - 1500, ":slot": slot.model_dump(), ":minus": -1},
@@ -107,7 +111,33 @@ class Store(Table):
 
     def release(self, uuid: str) -> None:
         """Give a claim back: the provider did not take the message, another attempt may follow."""
-        self._update(keys.message(uuid), "SET leased_until = :zero", "attribute_exists(pk)", {":zero": 0})
+        self._update(
+            keys.message(uuid),
+            "SET leased_until = :zero REMOVE claimed_by",
+            "attribute_exists(pk)",
+            {":zero": 0},
+        )
+
+    def note_unknown(self, item: MessageItem, unknown: Unknown) -> None:
+        """A message's attempt ended without an answer."""
+        is_next = "size(unknowns) = :count" if item.unknown else "attribute_not_exists(unknowns)"
+        with suppress(Lost):  # our own write, whose answer was lost
+            self._update(
+                keys.message(item.uuid),
+                "SET unknowns = list_append(if_not_exists(unknowns, :none), :one)",
+                f"attribute_exists(pk) AND {is_next}",
+                {":none": [], ":one": [unknown.model_dump(mode="json")]}
+                | ({":count": len(item.unknown)} if item.unknown else {}),
+            )
+
+    def decide_unknown(self, item: MessageItem, decision: Literal["resent", "failed"]) -> None:
+        """What is done about the newest of a message's attempts of unknown outcome."""
+        self._update(
+            keys.message(item.uuid),
+            f"SET unknowns[{len(item.unknown) - 1}].decision = :decision",
+            "attribute_exists(pk)",
+            {":decision": decision},
+        )
 
     def retoken(self, item: MessageItem) -> MessageItem:
         """Point a step's message at the execution that waits for it now. Returns it as it is then.
@@ -164,7 +194,7 @@ class Store(Table):
         if len(reached) == 1:
             del values[":implied"]
         if provider_id:
-            sets.append("provider_id = :provider_id")
+            sets.append("provider_id = if_not_exists(provider_id, :provider_id)")  # erased: empty
             values[":provider_id"] = provider_id
         if provider:
             sets.append("provider = :provider")
@@ -217,7 +247,7 @@ class Store(Table):
     def add_dispatch(self, item: DispatchItem, steps: list[Step]) -> bool:
         """The contents first: a dispatch that can be seen is whole. False if it is there already, or the
         contents of another request are."""
-        needed_until = item.accepted_at + timedelta(seconds=sum(item.waits))
+        needed_until = item.ends_by
         contents = items.dump_steps(steps, item.origin)
         if not self._add(keys.steps(item.dispatch_uuid), contents, needed_until) and item.origin:
             there = self._get(keys.steps(item.dispatch_uuid), consistent=True)
@@ -272,14 +302,29 @@ class Store(Table):
         try:
             item = self._update(
                 keys.dispatch(uuid),
-                "SET closed_by = :by, #status = :status, report = :report",
+                "SET closed_by = :by, #status = :status, report = :report REMOVE #open",
                 first,
                 {":by": by, ":status": report["status"], ":report": json.dumps(report)},
-                {"#status": "status"},
+                {"#status": "status", "#open": "open"},
             )
         except Lost as lost:
             return DispatchItem.load(lost.found) if lost.found else None
         return DispatchItem.load(item)
+
+    def overdue(self, before: datetime) -> list[str]:
+        """Open dispatches whose time was over by then, of each part of the index the oldest hundred."""
+        found = []
+        for part in keys.OPEN:
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName="open",
+                KeyConditionExpression="#open = :open AND ends_by < :before",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues=dump({":open": part, ":before": int(before.timestamp())}),
+                Limit=100,
+            )
+            found += [load(item)["pk"].partition("#")[2] for item in answer["Items"]]
+        return found
 
     # --- inbound ---------------------------------------------------------------------------------
 
