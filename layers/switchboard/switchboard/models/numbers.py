@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from pydantic import Field, TypeAdapter
 
-from switchboard import countries
 from switchboard.models.faults import Faults
 from switchboard.models.frozen import Frozen
 
@@ -116,13 +115,20 @@ def insight(given: Mapping[str, str]) -> dict[str, Any]:
     number = re.sub(r"[^0-9]", "", given.get("number", ""))
     if not NUMBER.fullmatch(number):
         return {"status": 3, "status_message": "Invalid request :: Not valid number format detected"}
-    found = countries.of(number)
+    import phonenumbers  # half of the function's own import time, and rarely needed
+
+    try:
+        parsed = phonenumbers.parse(f"+{number}")
+    except phonenumbers.NumberParseException:
+        return {"status": 3, "status_message": "Invalid request :: Not valid number format detected"}
     return {
         "status": 0,
         "status_message": "Success",
         "request_id": str(uuid4()),
         "international_format_number": number,
-        **({"country_prefix": found[0], "country_code": found[1]} if found else {}),
+        "country_prefix": str(parsed.country_code),
+        "country_code": phonenumbers.region_code_for_number(parsed)
+        or phonenumbers.region_code_for_country_code(parsed.country_code or 0),
     }
 
 
