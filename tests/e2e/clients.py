@@ -1,22 +1,12 @@
-"""The two unmodified client packages, pointed at a local stack."""
+"""The vonage package as it is, pointed at a local stack. tests/clients has the others."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from vonage import Auth, HttpClientOptions, Vonage
 
-from tests.e2e.local_stack import KEY, ROOT, SECRET, LocalStack
-
-NODE_MODULES = ROOT / ".venv" / "clients" / "node_modules"
-DRIVER = Path(__file__).parent / "nexmo" / "driver.js"
+from tests.e2e.local_stack import KEY, SECRET, LocalStack
 
 
 class PlainHttp(HTTPAdapter):
@@ -34,40 +24,3 @@ def vonage(stack: LocalStack, secret: str = SECRET, **application: str) -> Vonag
     client = Vonage(Auth(api_key=KEY, api_secret=secret, **application), HttpClientOptions(api_host=host))
     client.http_client._session.mount(f"https://{host}", PlainHttp())
     return client
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a nexmo callback was called with."""
-
-    error: Any
-    result: Any
-
-
-def nexmo(
-    stack: LocalStack,
-    *calls: list[Any],
-    secret: str = SECRET,
-    together: bool = False,
-    credentials: dict[str, str] | None = None,
-) -> list[Outcome]:
-    """Calls as ["channel.send", to, from, message]. `credentials`: applicationId and privateKey."""
-    node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
-    assert node and NODE_MODULES.exists(), "the Node client is not there; `make test` installs it"
-    given = {
-        "credentials": {"apiKey": KEY, "apiSecret": secret, **(credentials or {})},
-        "options": {"apiHost": "127.0.0.1", "restHost": "127.0.0.1", "port": stack.port},
-        "together": together,
-        "calls": calls,
-    }
-    done = subprocess.run(
-        [node, str(DRIVER)],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=os.environ | {"NODE_PATH": str(NODE_MODULES)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return [Outcome(**outcome) for outcome in json.loads(done.stdout)]

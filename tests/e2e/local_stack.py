@@ -64,6 +64,12 @@ class LocalStack:
                 process.kill()
         assert not left, f"left behind: {left}"
 
+    def kill(self) -> None:
+        """SIGKILL to the stack's own process; what it started has to end by itself."""
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
     def processes(self) -> list[psutil.Process]:
         """The stack's own process, and everything that it started."""
         assert self._process

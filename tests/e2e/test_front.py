@@ -165,6 +165,50 @@ def test_refused(stack: LocalStack, path: str, headers: dict[str, str], status: 
     assert answer.headers["x-nexmo-trace-id"] == body["instance"] == trace
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allow"),
+    [
+        ("GET", "/v0.1/messages/ping", 200, None),
+        ("GET", "/v1/messages/ping", 200, None),
+        ("GET", "/v0.1/dispatch/ping", 200, None),
+        ("GET", "/v2/applications/ping", 200, None),
+        ("GET", "/nothing", 404, None),
+        ("GET", "/", 404, None),
+        ("DELETE", "/v0.1/messages", 405, "POST"),
+        ("GET", "/v0.1/messages/", 405, "POST"),
+        ("TRACE", "/v2/applications", 405, "GET, POST"),
+        ("HEAD", "/v0.1/dispatch/ping", 405, "GET"),
+        ("OPTIONS", "/v0.1/dispatch", 405, "POST"),
+    ],
+)
+def test_what_no_credentials_are_needed_for(
+    stack: LocalStack, method: str, path: str, status: int, allow: str | None
+) -> None:
+    answer = httpx.request(method, f"{stack.url}{path}")
+    assert (answer.status_code, answer.headers.get("allow")) == (status, allow)
+    trace = answer.headers["x-nexmo-trace-id"]
+    if method == "HEAD":
+        assert answer.content == b""
+    elif status != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["instance"] == trace
+
+
+def test_every_answer_has_a_trace_of_its_own(stack: LocalStack, application: Application) -> None:
+    own = {"x-nexmo-trace-id": "from-the-client"}
+    traces = set()
+    for headers in ({}, {}, own):
+        answer = httpx.post(
+            f"{stack.url}/v0.1/messages",
+            json=bodies.message("sms"),
+            headers=application.authorization | headers,
+        )
+        assert answer.status_code == 202
+        traces.add(answer.headers["x-nexmo-trace-id"])
+    assert len(traces) == 3
+    assert "from-the-client" in traces
+
+
 def test_old_token_is_refused(stack: LocalStack, application: Application) -> None:
     client = vonage(stack, application_id=application.id, private_key=application.private_key)
     for claims, status in (({"iat": 1_500_000_000}, 401), ({"exp": 4_000_000_000}, 202), ({}, 202)):

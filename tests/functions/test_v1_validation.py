@@ -101,6 +101,10 @@ ACCEPTED = {
     "rcs card": flat("rcs", "card", CARD, rcs={"card_orientation": "HORIZONTAL", "image_alignment": "LEFT"}),
     "rcs carousel": flat("rcs", "carousel", {"cards": [CARD, CARD]}, rcs={"card_width": "SMALL"}),
     "number as a number": flat("sms") | {"to": 447700900100},
+    "named parameters": flat("whatsapp", "template", {"name": "a", "parameters": {"key": "value"}}),
+    "a person without a number": flat("whatsapp") | {"to": "US.13491208655302741918"},
+    "milliseconds": flat("sms", ttl=900_000),
+    "long suggestions": flat("rcs", suggestions=[REPLY | {"text": "Never going to give you up"}]),
     "unknown fields": flat("sms", trusted_recipient=True, x={"y": None}),
 }
 
@@ -151,6 +155,11 @@ def test_what_is_made_of_contents() -> None:
     }
     assert v1.message(ACCEPTED["whatsapp quote"], UUID).reply_to == OTHER
     assert v1.message(ACCEPTED["sms options"], UUID).lifetime == 90_000
+    assert v1.message(ACCEPTED["milliseconds"], UUID).lifetime == 900
+    assert v1.message(ACCEPTED["named parameters"], UUID).content.model_dump()["parameters"] == ("value",)
+    assert v1.message(ACCEPTED["a person without a number"], UUID).recipient == "US.13491208655302741918"
+    [chip] = v1.message(ACCEPTED["long suggestions"], UUID).suggestions
+    assert chip.text == "Never going to give you \N{HORIZONTAL ELLIPSIS}"
 
 
 REFUSED: dict[str, tuple[Any, set[str], str]] = {

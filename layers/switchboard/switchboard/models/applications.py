@@ -1,6 +1,7 @@
 """Application API v2: request, answer, list.
 
-{"name", "capabilities"?: {product: {"webhooks"?, ...}}, "keys"?: {"public_key"?}, "privacy"?: {"improve_ai"?}}
+{"name", "capabilities"?: {product: {"webhooks"?, ...}}, "keys"?: {"public_key"?},
+ "privacy"?: {"improve_ai"?}}
 """
 
 from typing import Annotated, Any, Literal
@@ -37,9 +38,7 @@ class Application(Frozen):
 
     @property
     def webhooks(self) -> Webhooks:
-        messages = self.capabilities.get("messages") or {}
-        webhooks = messages.get("webhooks") or {}
-        return Webhooks.model_validate({**webhooks, "version": messages.get("version")})
+        return _webhooks(self.capabilities)
 
 
 class ApplicationRequest(Frozen):
@@ -47,6 +46,16 @@ class ApplicationRequest(Frozen):
     capabilities: dict[str, Any] = Field(default_factory=dict)
     public_key: str | None = None
     improve_ai: bool = True
+
+    @property
+    def webhooks(self) -> Webhooks:
+        return _webhooks(self.capabilities)
+
+
+def _webhooks(capabilities: dict[str, Any]) -> Webhooks:
+    messages = capabilities.get("messages") or {}
+    webhooks = messages.get("webhooks") or {}
+    return Webhooks.model_validate({**webhooks, "version": messages.get("version")})
 
 
 class Page(Frozen):
@@ -166,7 +175,7 @@ class _Meetings(_Wire):
 
 
 class _Capabilities(_Wire):
-    """Those of other products are kept for their clients and do nothing. What is not named here is kept too."""
+    """Those of other products do nothing and are kept for their clients, as is what is not named here."""
 
     messages: _Messages | None = None
     voice: _Voice | None = None

@@ -72,4 +72,5 @@ def _reason(detail: ErrorDetails) -> str:
         return str(detail["ctx"]["error"])
     if template is None:
         return detail["msg"][:1].lower() + detail["msg"][1:]
-    return template.format(**detail.get("ctx", {})).replace("'", "")
+    reason = template.format(**detail.get("ctx", {})).replace("'", "")
+    return reason.replace(" or ", ", ") if "one of" in reason else reason

@@ -3,6 +3,7 @@
 Each reader notes the faults that it finds under their place in the request.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -103,6 +104,8 @@ _E164: TypeAdapter[str] = TypeAdapter(
     ],
     config=Wire.model_config,
 )
+_SCOPED = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,45}")
+"""A person on WhatsApp who shows no number to businesses."""
 _E164_REASON = "must be an international number of 7 to 15 digits, without 00 in front, as in 447700900100"
 
 
@@ -114,6 +117,8 @@ def identifier(
     if value is None:
         faults.add(name, f"is required for {channel}")
         return None
+    if end == "to" and channel is Channel.WHATSAPP and isinstance(value, str) and _SCOPED.fullmatch(value):
+        return value
     if kind == "number" and (end == "to" or channel is Channel.WHATSAPP):
         number = Faults().read(_E164, value, name)
         if number is None:
@@ -156,9 +161,16 @@ def _plain(parameter: object) -> object:
     return parameter
 
 
+def _in_order(parameters: object) -> object:
+    """Of named parameters the values: what is filled is counted."""
+    return tuple(parameters.values()) if isinstance(parameters, dict) else parameters
+
+
 class _TemplateNode(Wire):
     name: Some
-    parameters: tuple[Annotated[str, BeforeValidator(_plain)], ...] = ()
+    parameters: Annotated[
+        tuple[Annotated[str, BeforeValidator(_plain)], ...], BeforeValidator(_in_order)
+    ] = ()
 
 
 class _LocationNode(Wire):
@@ -168,6 +180,14 @@ class _LocationNode(Wire):
     long: Annotated[float, Field(ge=-180, le=180, validation_alias=AliasChoices("long", "longitude"))]
     name: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     address: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+
+
+LONGEST_CHIP = 25
+
+
+def _chip(text: str) -> str:
+    """No phone shows more, and no provider takes more."""
+    return text if len(text) <= LONGEST_CHIP else text[: LONGEST_CHIP - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 class _SuggestionNode(Wire):
@@ -182,7 +202,7 @@ class _SuggestionNode(Wire):
         "open_url_in_webview",
         "create_calendar_event",
     ]
-    text: Annotated[str, Field(min_length=1, max_length=25)]
+    text: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_chip)]
     postback_data: Annotated[str, Field(max_length=2048)]
     phone_number: Some | None = None
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None

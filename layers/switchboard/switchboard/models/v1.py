@@ -11,7 +11,7 @@ message fails.
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from switchboard.channels import CHANNELS, EVERY_TYPE
 from switchboard.models import reading, workflows
@@ -41,6 +41,11 @@ def _prefix(step: int) -> str:
     return f"failover[{step - 1}]." if step else ""
 
 
+def webhook_name(step: int) -> str:
+    """Where a message has its webhook, by its number in a request."""
+    return f"{_prefix(step)}webhook_url"
+
+
 class _ConditionNode(Wire):
     expiry_time: Annotated[int, Field(ge=1, le=604_800)]
     condition_status: Literal["delivered", "read"] = "delivered"
@@ -60,7 +65,17 @@ class _ChangeNode(Wire):
     replying_indicator: _TypingNode = _TypingNode()
 
 
-_TTL: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=604_800)])
+LONGEST_TTL = 604_800
+
+
+def _seconds(ttl: int) -> int:
+    """Some clients count in milliseconds: what is longer than any message lives must be that."""
+    return ttl if ttl <= LONGEST_TTL else ttl // 1000
+
+
+_TTL: TypeAdapter[int] = TypeAdapter(
+    Annotated[int, Field(ge=1, le=LONGEST_TTL * 1000), AfterValidator(_seconds)]
+)
 _CALLBACK: TypeAdapter[_CallbackNode] = TypeAdapter(_CallbackNode)
 _CONDITION: TypeAdapter[_ConditionNode] = TypeAdapter(_ConditionNode)
 _CHANGE: TypeAdapter[_ChangeNode] = TypeAdapter(_ChangeNode)

@@ -1,13 +1,13 @@
 // Makes calls with the nexmo client, all at the same time or one after the other.
 //
-// Standard input:  {"credentials": {...}, "options": {...}, "together": true,
-//                   "calls": [["channel.send", to, from, message], ...]}
+// Standard input:  {"given": {"credentials": {...}, "options": {...}, "together": true,
+//                             "calls": [["channel.send", to, from, message], ...]}}
 // Standard output: [{"error": what the callback got first or null, "result": what it got second}, ...]
 "use strict";
 
 const Nexmo = require("nexmo");
 
-const given = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const { given } = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const nexmo = new Nexmo(given.credentials, given.options);
 
 function call([path, ...args]) {

@@ -15,7 +15,7 @@ from tests.e2e.clients import vonage
 from tests.e2e.local_stack import LocalStack
 from tests.e2e.receiver import Receiver
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.clients]
 
 
 def test_application_is_made_read_changed_and_deleted(stack: LocalStack, receiver: Receiver) -> None:
