@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core import iam_actions, lambda_runtime
-from ministack.services import eventbridge, lambda_svc, sns, stepfunctions
+from ministack.services import apigateway, eventbridge, lambda_svc, sns, stepfunctions
 
 from sandbox.runtime import LIMIT, Function, FunctionError, Runtime
 
@@ -33,6 +33,7 @@ def apply(runtime: Runtime, patch: Patch = setattr) -> None:
     token_permissions(patch)
     batch_permissions(patch)
     repeated_starts(patch)
+    options(patch)
 
 
 # --- Lambda ----------------------------------------------------------------------------------------
@@ -271,3 +272,31 @@ def repeated_starts(patch: Patch = setattr) -> None:
         return stock(request)
 
     patch(stepfunctions, "_start_execution", start)
+
+
+# --- API Gateway -----------------------------------------------------------------------------------
+
+
+class _Options(str):
+    """The method, equal to nothing: so only a route that takes every method takes it."""
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = str.__hash__
+
+
+def options(patch: Patch = setattr) -> None:
+    """An HTTP API without a CORS configuration routes OPTIONS as it does any method; to our `$default`.
+
+    Here it was answered with 403 before any route was looked for.
+    """
+    stock = apigateway._handle_execute_in_scope
+
+    async def execute(api: str, stage: str, path: str, method: str, *rest: Any, **more: Any) -> Any:
+        known = apigateway._apis.get(api) or {}
+        if method == "OPTIONS" and not known.get("corsConfiguration"):
+            method = _Options(method)
+        return await stock(api, stage, path, method, *rest, **more)
+
+    patch(apigateway, "_handle_execute_in_scope", execute)

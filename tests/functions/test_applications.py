@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from vonage_application import ApplicationData, ListApplicationsResponse
 
 from switchboard.applications import key_pair
 from tests.support import payloads
@@ -49,6 +50,84 @@ def test_life_of_an_application(cloud: Cloud) -> None:
         assert call(cloud, method, path, content)[0] == 404
 
 
+EVERYTHING = {
+    "voice": {
+        "webhooks": {
+            "answer_url": {
+                "address": "https://client.example/answer",
+                "http_method": "GET",
+                "connection_timeout": 500,
+                "socket_timeout": 3000,
+            },
+            "fallback_answer_url": {"address": "https://client.example/fallback", "http_method": "POST"},
+            "event_url": {
+                "address": "https://client.example/event",
+                "http_method": "POST",
+                "connect_timeout": 1000,
+                "socket_timeout": 10_000,
+            },
+        },
+        "signed_callbacks": True,
+        "conversations_ttl": 48,
+        "leg_persistence_time": 7,
+        "region": "eu-west",
+        "payments": {"gateways": [{"type": "Stripe", "mode": "live", "credential": "26f2"}]},
+    },
+    "rtc": {
+        "webhooks": {"event_url": {"address": "https://client.example/rtc", "http_method": "GET"}},
+        "signed_callbacks": False,
+        "leg_persistence_time": 5,
+    },
+    "messages": WEBHOOKS["messages"] | {"version": "v1", "authenticate_inbound_media": True},
+    "verify": {
+        "webhooks": {"status_url": {"address": "https://client.example/verify", "http_method": "POST"}},
+        "version": "v2",
+    },
+    "meetings": {
+        "webhooks": {"room_changed": {"address": "https://client.example/room", "http_method": "PUT"}}
+    },
+    "network_apis": {
+        "network_application_id": "2bzfIFqRG128IcjSj1YhZNtw6LADG",
+        "redirect_uri": "https://a.b",
+    },
+    "video": {
+        "webhooks": {"archive": {"address": "https://client.example/a", "secret": "s", "active": True}}
+    },
+    "bulk": {"webhooks": {}},
+    "vbc": {},
+}
+
+
+def test_other_products_survive(cloud: Cloud) -> None:
+    made = call(cloud, "POST", "", {"name": "all", "capabilities": EVERYTHING})[1]
+    assert made["capabilities"] == EVERYTHING
+    path = f"/{made['id']}"
+    assert call(cloud, "GET", path)[1]["capabilities"] == EVERYTHING
+    # What came is what the newer client sends back, with the rest of the answer around it.
+    status, again = call(cloud, "PUT", path, call(cloud, "GET", path)[1] | {"name": "still"})
+    assert (status, again["capabilities"], again["name"]) == (200, EVERYTHING, "still")
+    assert again["keys"] == {"public_key": made["keys"]["public_key"]}
+    parsed = ApplicationData(**again)
+    assert parsed.capabilities and parsed.capabilities.voice and parsed.capabilities.voice.webhooks
+    assert parsed.capabilities.messages and parsed.capabilities.messages.version == "v1"
+    listed = ListApplicationsResponse(**call(cloud, "GET")[1])
+    assert [one.id for one in listed.embedded.applications] == [made["id"]]
+    assert listed.links.self.href == "/v2/applications?page=1&page_size=10"
+
+
+def test_null_is_nothing_and_methods_are_in_capitals(cloud: Cloud) -> None:
+    status_url = {"address": "https://client.example/st", "http_method": "post"}
+    capabilities = {
+        "messages": {"webhooks": {"status_url": status_url, "inbound_url": None}, "version": None},
+        "rtc": None,
+    }
+    body = {"name": "x", "capabilities": capabilities, "keys": None, "privacy": None}
+    status, made = call(cloud, "POST", "", body)
+    assert status == 201
+    kept = status_url | {"http_method": "POST"}
+    assert made["capabilities"] == {"messages": {"webhooks": {"status_url": kept}}}
+
+
 def test_own_public_key(cloud: Cloud) -> None:
     private_key, public_key = key_pair()
     status, made = call(cloud, "POST", "", {"name": "own", "keys": {"public_key": public_key}})
@@ -75,6 +154,14 @@ def test_list_in_pages(cloud: Cloud) -> None:
     assert call(cloud, "GET", "", page="9")[1]["_embedded"] == {"applications": []}
 
 
+def _voice(**webhooks: Any) -> dict[str, Any]:
+    return {"name": "x", "capabilities": {"voice": {"webhooks": webhooks}}}
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    return {"a": _nested(levels - 1)} if levels else {}
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "nothing": ({}, "name"),
     "not an object": ([], "body"),
@@ -97,6 +184,29 @@ REFUSED: dict[str, tuple[Any, str]] = {
         },
         "capabilities.messages.webhooks.inbound_url.address",
     ),
+    "voice method": (
+        _voice(answer_url={"address": "https://a.example", "http_method": "PATCH"}),
+        "capabilities.voice.webhooks.answer_url.http_method",
+    ),
+    "voice timeout": (
+        _voice(event_url={"address": "https://a.example", "socket_timeout": 10_001}),
+        "capabilities.voice.webhooks.event_url.socket_timeout",
+    ),
+    "verify method": (
+        {
+            "name": "x",
+            "capabilities": {
+                "verify": {"webhooks": {"status_url": {"address": "https://a.example", "http_method": "GET"}}}
+            },
+        },
+        "capabilities.verify.webhooks.status_url.http_method",
+    ),
+    "version": (
+        {"name": "x", "capabilities": {"messages": {"version": "v2"}}},
+        "capabilities.messages.version",
+    ),
+    "capability": ({"name": "x", "capabilities": {"video": []}}, "capabilities.video"),
+    "nested": ({"name": "x", "capabilities": {"vbc": _nested(30)}}, "capabilities"),
     "key": ({"name": "x", "keys": {"public_key": "-----BEGIN"}}, "keys.public_key"),
 }
 
@@ -106,6 +216,15 @@ def test_refused(cloud: Cloud, body: Any, name: str) -> None:
     status, answer = call(cloud, "POST", "", body)
     assert (status, answer["title"]) == (400, "Bad Request")
     assert [fault["name"] for fault in answer["invalid_parameters"]] == [name]
+    assert answer["type"] == "https://developer.nexmo.com/api-errors/application#payload-validation"
+    assert answer["detail"] == "The request failed due to validation errors"
+
+
+def test_a_wrong_method_is_told_as_documented(cloud: Cloud) -> None:
+    body = _voice(answer_url={"address": "https://a.example", "http_method": "PATCH"})
+    reason = "must be one of: GET, POST"
+    found = call(cloud, "POST", "", body)[1]["invalid_parameters"]
+    assert found == [{"name": "capabilities.voice.webhooks.answer_url.http_method", "reason": reason}]
 
 
 @pytest.mark.parametrize("size", ["0", "101", "x"])

@@ -11,22 +11,12 @@ from switchboard import failures, negotiation, routes
 from switchboard.errors import NotAcceptable, UnsupportedMediaType
 from tests.support import payloads
 from tests.support.cloud import Cloud
-from tests.support.template import ROOT, template
+from tests.support.template import ROOT, http_routes, template
 
 TRACE = "x-nexmo-trace-id"
 
 
-def template_routes() -> dict[tuple[str, str], str]:
-    """Function by method and path, as the gateway knows them."""
-    return {
-        (event["Properties"]["Method"], event["Properties"]["Path"]): name.removesuffix("Function").lower()
-        for name, resource in template()["Resources"].items()
-        for event in resource.get("Properties", {}).get("Events", {}).values()
-        if event["Type"] == "HttpApi" and "Path" in event["Properties"]
-    }
-
-
-ROUTES = template_routes()
+ROUTES = http_routes()
 
 
 def function(method: str, path: str) -> str:
@@ -157,7 +147,7 @@ GIVEN = {
 
 @pytest.mark.parametrize(("method", "path", "expected"), CALLS.values(), ids=CALLS)
 def test_every_answer_has_a_trace(cloud: Cloud, method: str, path: str, expected: int) -> None:
-    body = json.dumps(payloads.text("sms")) if path == "/v0.1/messages" else "{}" if method == "POST" else None
+    body = json.dumps(payloads.text("sms") if path == "/v0.1/messages" else {}) if method == "POST" else None
     traces = set()
     for given in ({}, {}, {TRACE: "mine"}):
         status, headers, answer = ask(cloud, method, path, payloads.basic() | given, body)

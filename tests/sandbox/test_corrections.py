@@ -3,6 +3,7 @@
 If the first half of a test fails after an upgrade of ministack, its correction can go.
 """
 
+import asyncio
 import io
 import json
 import logging
@@ -381,3 +382,35 @@ def test_repeated_starts(corrections: ModuleType, machine: Machine, patch: Patch
     assert again("stock repeat") == [400, 400, 400]
     corrections.repeated_starts(patch)
     assert again("repeat") == [200, 400, 400]
+
+
+# --- API Gateway -----------------------------------------------------------------------------------
+
+
+def test_options_find_their_route(
+    corrections: ModuleType, patch: Patch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To `$default`, which here stands at an integration that answers with its route and the method."""
+    from ministack.services import apigateway
+
+    async def invoke(*given: Any, **more: Any) -> Any:
+        return 200, {}, json.dumps([given[8], given[4]]).encode()
+
+    route = {"routeKey": "$default", "target": "integrations/i"}
+    monkeypatch.setattr(apigateway, "_apis", {"a": {"apiId": "a"}})
+    monkeypatch.setattr(apigateway, "_stages", {"a": {"$default": {}}})
+    monkeypatch.setattr(apigateway, "_routes", {"a": {"r": route, "p": route | {"routeKey": "POST /x"}}})
+    monkeypatch.setattr(
+        apigateway, "_integrations", {"a": {"i": {"integrationType": "AWS_PROXY", "integrationUri": "f"}}}
+    )
+    monkeypatch.setattr(apigateway, "_invoke_lambda_proxy", invoke)
+
+    def ask(method: str) -> tuple[int, Any]:
+        answer = apigateway._handle_execute_in_scope("a", "$default", "/x", method, {}, b"", {}, "1", "r")
+        status, _, body = asyncio.run(answer)
+        return status, json.loads(body)
+
+    assert ask("OPTIONS") == (403, {"message": "CORS not configured"})
+    corrections.options(patch)
+    assert ask("OPTIONS") == (200, ["$default", "OPTIONS"])
+    assert ask("POST") == (200, ["POST /x", "POST"])

@@ -1,11 +1,11 @@
-"""What the HTTP functions have in common: reading a JSON body, answering one, its trace, reading a callback."""
+"""What the HTTP functions share: reading a JSON body, answering one, its trace, reading a callback."""
 
 import base64
-import binascii
 import json
 import re
 import secrets
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,12 +25,11 @@ _TRACE = re.compile(r"[A-Za-z0-9._:=-]{1,64}")
 def raw_body(app: APIGatewayHttpResolver) -> bytes:
     event = app.current_event
     body = event.body or ""
-    if event.is_base64_encoded:
-        try:
-            return base64.b64decode(body)
-        except binascii.Error as error:
-            raise InvalidRequest(Fault("body", "is not valid base64")) from error
-    return body.encode()
+    try:
+        return base64.b64decode(body) if event.is_base64_encoded else body.encode()
+    except ValueError as error:  # of both kinds
+        form = "base64" if event.is_base64_encoded else "text"
+        raise InvalidRequest(Fault("body", f"is not valid {form}")) from error
 
 
 def json_body(app: APIGatewayHttpResolver) -> Any:
@@ -43,8 +42,9 @@ def parsed(body: bytes) -> Any:
     if len(body) > LONGEST_BODY:
         raise InvalidRequest(Fault("body", f"must be at most {LONGEST_BODY // 1024} KB"))
     try:
-        value = json.loads(body, parse_constant=_no_number)
-        if b"\\ud" in body.lower():
+        text = body.decode(json.detect_encoding(body))  # strictly: `loads` would let half a surrogate pass
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is JSON, but no text
         return value
     except (ValueError, RecursionError) as error:
@@ -59,6 +59,14 @@ def parameters(app: APIGatewayHttpResolver) -> dict[str, str]:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """What is too large for us is too large to be sent on: as JSON it would be no number any more."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("too large a number")
+    return number
 
 
 def trace(app: APIGatewayHttpResolver) -> str:

@@ -1,4 +1,4 @@
-"""The public list of error codes, with their names. Some are never given by us; providers' own codes may be."""
+"""The public list of error codes, with their names. Not all are ever given by us."""
 
 REASONS = {
     1000: "Throttled",

@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from switchboard.adapters import adapter
 from switchboard.models.events import Usage
 from switchboard.models.frozen import Frozen
-from switchboard.models.messages import Channel, Message, Status, Text
+from switchboard.models.messages import Channel, Message, Redacted, Status, Text
 from switchboard.money import Money
 from switchboard.segments import segments, split
 from switchboard.settings import DEFAULT_PROVIDERS
@@ -95,8 +95,18 @@ class Prices:
             return item.usage
         return self._rated(item) if item.status in (Status.DELIVERED, Status.READ) else None
 
+    def redacted(self, item: MessageItem) -> Redacted:
+        """What a message's bill needs once its recipient and contents are erased."""
+        usage = self._rated(item)
+        return Redacted(
+            parts=count(item), price=usage and usage.price, currency=usage.currency if usage else ""
+        )
+
     def _rated(self, item: MessageItem) -> Usage | None:
         message = item.message
+        if message.redacted:
+            price = message.redacted.price
+            return None if price is None else Usage(price, message.redacted.currency)
         provider = (item.provider or DEFAULT_PROVIDERS[message.channel]).partition("/")[0]
         category = _category(item)
         entries = table() if self.entries is None else self.entries
@@ -122,6 +132,8 @@ def _category(item: MessageItem) -> str:
 def count(item: MessageItem) -> int | None:
     """The parts that an SMS is billed as; None for everything else."""
     message = item.message
+    if message.redacted:
+        return message.redacted.parts
     if message.channel is not Channel.SMS or not isinstance(message.content, Text):
         return None
     text = message.content.text

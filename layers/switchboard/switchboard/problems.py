@@ -31,6 +31,7 @@ from switchboard.errors import (
     SendError,
     StillRunning,
     SwitchboardError,
+    TooManyRequests,
     Unauthorised,
     UnknownKey,
     Unreachable,
@@ -139,7 +140,7 @@ def install(app: APIGatewayHttpResolver, refusal: Refusal = messages) -> None:
 
     @app.exception_handler(SwitchboardError)  # type: ignore[untyped-decorator]
     def ours(error: SwitchboardError) -> Response[str]:
-        retry = {"Retry-After": "1"} if isinstance(error, StillRunning) else None
+        retry = {"Retry-After": "1"} if isinstance(error, StillRunning | TooManyRequests) else None
         return _answer(app, *_problem(error, refusal), retry)
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
@@ -248,6 +249,8 @@ def _problem(error: SwitchboardError, refusal: Refusal) -> tuple[HTTPStatus, Bod
                 "title": "Conflict",
                 "detail": "The request with this Idempotency-Key is being worked on: try again",
             }
+        case TooManyRequests():
+            return HTTPStatus.TOO_MANY_REQUESTS, _RATE_LIMIT
         case BadSignature():
             return HTTPStatus.FORBIDDEN, {"title": "Forbidden", "detail": "Invalid signature"}
         case UnknownKey():
