@@ -55,7 +55,10 @@ def deploy(settings: Settings, credentials: Credentials, carriers: str) -> Deplo
         "StatusUrl": settings.status_url or f"{settings.url}{MAILBOX}",
         "InboundUrl": settings.inbound_url,
         "LogLevel": settings.log_level,
+        "RequestsPerSecond": str(settings.requests_per_second),
         "PublishEvents": str(settings.publish_events).lower(),
+        # They are log lines, and nobody makes metrics of them here.
+        "Metrics": str(settings.log_level in ("DEBUG", "INFO")).lower(),
     }
     source, archives = template.packaged(settings.project, BUCKET)
     # This module's neighbour decides too what is deployed.

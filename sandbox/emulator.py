@@ -1,20 +1,27 @@
 """ministack, embedded: it runs in this process, on this event loop, and keeps its state in our folder."""
 
 import asyncio
+import logging
 import os
 import tempfile
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from sandbox.guard import AwsGuard
+from sandbox.journal import LIMIT as JOURNAL_LIMIT
+from sandbox.journal import Journal
 from sandbox.runtime import LIMIT, Runtime
 from sandbox.serving import Server
 from sandbox.state import State
 
+if TYPE_CHECKING:
+    from sandbox.durable import Durable
+
+logger = logging.getLogger(__name__)
+
 REGION, ACCOUNT = "us-east-1", "000000000000"
-RESTARTED = "States.ServiceRestart"
-"""The error ministack gives to executions that ran when it was last stopped."""
 
 
 class Emulator:
@@ -26,10 +33,12 @@ class Emulator:
         self.url = f"http://127.0.0.1:{self.port}"
         self.runtime = Runtime(state.code)
         prepare_environment(state, self.url, log_level, enforce_iam)
+        self._journal = Journal(state.journal)
         self._server: Server | None = None
+        self._durable: Durable | None = None
 
     async def start(self) -> None:
-        """Returns when AWS calls are answered at `url`. What was kept is there again.
+        """Returns when AWS calls are answered at `url`. What was kept is there again, to the last change.
 
         Queues rest until `open_queues`: their functions may be about to be replaced.
         """
@@ -38,12 +47,15 @@ class Emulator:
         from ministack.services import lambda_svc
 
         from sandbox import corrections
+        from sandbox.durable import Durable
 
         corrections.apply(self.runtime)
+        self._durable = Durable(self._journal)
         self._poll_queues = lambda_svc._poll_sqs
         self.close_queues()
         self._server = Server(AwsGuard(app.app, self.port), self._socket, lifespan=True)
         await self._server.begin()
+        app.PERSIST_STATE = False  # we do it ourselves, and after the last change
 
     async def call_api(
         self, api: str, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
@@ -89,29 +101,41 @@ class Emulator:
 
         lambda_svc._poll_sqs = lambda: False
 
-    def announce_interrupted(self) -> int:
-        """Tells the default event bus of the executions that the last stop cut off. Returns how many.
+    def take_up(self) -> None:
+        """Goes on with what the end of the last run cut off.
 
-        Step Functions on AWS outlives everything. Here a stop ends what runs, so it is made to look like
-        an execution that AWS lost: FAILED, with the event that says so.
+        Step Functions on AWS outlives everything. Here an execution ends with the emulator, so it is made to
+        look like one that AWS lost: FAILED, with the event on the default bus that says so. Functions that
+        were invoked without anybody waiting for an answer are invoked again.
         """
         from ministack.services import stepfunctions
 
-        lost = [
-            execution
-            for execution in stepfunctions._executions.all_values()
-            if execution.get("error") == RESTARTED and not execution.get("announced")
-        ]
-        for execution in lost:
-            execution["announced"] = True
-            stepfunctions._emit_execution_status_event(execution)
-        return len(lost)
+        from sandbox.durable import RESTARTED
 
-    def save(self) -> None:
-        """Writes the state as it is now. `stop` does it too."""
-        from ministack import app
+        assert self._durable
+        self._durable.invoke_again()
+        for execution in stepfunctions._executions.all_values():
+            if execution.get("error") == RESTARTED and not execution.get("announced"):
+                execution["announced"] = True
+                stepfunctions._emit_execution_status_event(execution)
 
-        app.save_all(app._build_persistence_save_dict())
+    async def settle(self, changed: bool) -> None:
+        """What is to be deployed is deployed; whether anything changed. From now on a kill loses nothing."""
+        assert self._durable
+        if changed:  # else a kill would leave its objects without the stack they belong to
+            await asyncio.to_thread(self._durable.save)
+        self._durable.settled = True
+
+    async def keep_journal_short(self) -> None:
+        """Until cancelled."""
+        assert self._durable
+        while True:
+            if self._journal.size > JOURNAL_LIMIT:
+                try:
+                    await asyncio.to_thread(self._durable.compact)
+                except OSError as error:
+                    logger.error("the journal cannot be shortened: %s", error)
+            await asyncio.sleep(5)
 
     async def drain(self, seconds: float) -> None:
         """Closes the queues, and waits until the functions are done or time is up."""
@@ -123,13 +147,12 @@ class Emulator:
             await asyncio.sleep(0.05)
 
     async def stop(self, save: bool = True) -> None:
-        """Ends the workers and saves everything, or leaves what the last run saved."""
+        """Ends the workers and saves everything, or leaves what was last saved, and the journal."""
         if self._server:
-            from ministack import app
-
-            app.PERSIST_STATE = save
             await self._server.stop()
         await asyncio.to_thread(self.runtime.close)
+        if self._durable and save:
+            await asyncio.to_thread(self._durable.save)
 
 
 def prepare_environment(state: State, url: str, log_level: str, enforce_iam: bool = False) -> None:

@@ -184,7 +184,8 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**_machine(), **function.environment, "LAMBDA_TASK_ROOT": paths[0]},
+            # The clients of a local stack are on the same machine.
+            env={**_machine(), "ALLOW_LOOPBACK": "1", **function.environment, "LAMBDA_TASK_ROOT": paths[0]},
             cwd=paths[0],
             # Ctrl-C is for the stack, which then ends its workers in good order.
             start_new_session=True,

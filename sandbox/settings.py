@@ -31,6 +31,8 @@ class Settings:
     """Names beside the loopback ones under which the API may be called."""
     enforce_iam: bool = False
     """Whether the functions are held to their roles, as on AWS."""
+    requests_per_second: int = 0
+    """Of each application; 0 for any number."""
     publish_events: bool = False
     """Whether what webhooks tell goes out on the bus too."""
     tls_port: int | None = None
@@ -55,6 +57,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             raise BadSettings(f"{name} is {number!r}, which is no port number")
         return number
 
+    def number(name: str) -> int:
+        text = value(name, "0")
+        if not re.fullmatch(r"[0-9]{1,6}", text):
+            raise BadSettings(f"{name} is {text!r}, which is no number of requests")
+        return int(text)
+
     port = port_number("PORT", "8080")
     tls_port = port_number("SWITCHBOARD_TLS_PORT", "")
     level = value("LOG_LEVEL", "WARNING").upper()
@@ -71,6 +79,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         status_url=value("SWITCHBOARD_STATUS_URL", ""),
         inbound_url=value("SWITCHBOARD_INBOUND_URL", ""),
         enforce_iam=value("SWITCHBOARD_ENFORCE_IAM", "") == "1",
+        requests_per_second=number("SWITCHBOARD_REQUESTS_PER_SECOND"),
         publish_events=value("SWITCHBOARD_PUBLISH_EVENTS", "") == "1",
         tls_port=int(tls_port) if tls_port else None,
         hosts=frozenset(

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from sandbox.carriers.config import Credentials
+
+PATIENCE = 5.0
+"""Seconds that an inner server's port may still be in use by a run that was killed."""
 
 
 class FolderInUse(Exception):
@@ -26,7 +30,8 @@ class PortInUse(Exception):
 class State:
     """One locked state folder.
 
-    emulator/   what the emulator saves when it stops
+    emulator/   what the emulator saves when it stops, or now and then
+    journal/    what changed since
     objects/    its S3 objects
     code/       unpacked functions and layers, by hash
     tls/        the certificate, if there is one
@@ -37,6 +42,7 @@ class State:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.emulator = folder / "emulator"
+        self.journal = folder / "journal"
         self.objects = folder / "objects"
         self.code = folder / "code"
         self.temporary = folder / "tmp"
@@ -62,7 +68,7 @@ class State:
         kept = self._load()
         ports = kept.setdefault("ports", {})
         try:
-            bound = listen(ports.get(name, 0))
+            bound = _listen_patiently(ports.get(name, 0))
         except PortInUse:
             bound = listen(0)
         if ports.get(name) != bound.getsockname()[1]:
@@ -111,6 +117,18 @@ def opened(folder: Path) -> Iterator[State]:
             yield state
         finally:
             shutil.rmtree(state.temporary, ignore_errors=True)
+
+
+def _listen_patiently(port: int) -> socket.socket:
+    """What the last run left behind, if that was killed, is about to end. Raises PortInUse."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return listen(port)
+        except PortInUse:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def listen(port: int, variable: str = "PORT") -> socket.socket:

@@ -97,10 +97,11 @@ class _Stack:
         deployed, carriers = await self._start()
         self._front.open(functools.partial(self._emulator.call_api, deployed.api), carriers)
         self._emulator.open_queues()
-        self._emulator.announce_interrupted()
+        self._emulator.take_up()
         self._greet(deployed)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch_carriers())
+            group.create_task(self._emulator.keep_journal_short())
             # A second worker each, for the functions that work through queues.
             queued = [deployed.functions[f"{name}Function"] for name in ("Deliver", "Notify", "Status")]
             group.create_task(self._emulator.warm(dict.fromkeys(queued, 2)))
@@ -117,7 +118,7 @@ class _Stack:
         self._deployed = True
         if deployed.changed:
             self._state.forget_code()
-            self._emulator.save()  # else a crash would leave its objects without the stack they belong to
+        await self._emulator.settle(deployed.changed)
         config = {
             "port": port,
             "api_url": self._settings.url,
@@ -164,7 +165,7 @@ class _Stack:
         print(f"  signs   with {settings.signature_secret if signs else 'SWITCHBOARD_SIGNATURE_SECRET'}")
         print(f"  state   {settings.folder} ({'deployed anew' if deployed.changed else 'as it was'})")
         if settings.tls_port:
-            print(f"  TLS     https://127.0.0.1:{settings.tls_port}, trust {self._state.tls / 'ca.pem'}")
+            print(f"  TLS     https://127.0.0.1:{settings.tls_port}, trust {self._state.tls / 'trusted.pem'}")
         print("  stop    Ctrl-C", flush=True)
 
     def _signalled(self) -> asyncio.Task[bool]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-DEPENDENCIES = "DependenciesLayer"
+DEPENDENCIES = ("DependenciesLayer", "DependenciesLayerX86")
 
 
 class _Loader(yaml.SafeLoader):
@@ -62,7 +62,7 @@ def packaged(project: Path, bucket: str) -> tuple[dict[str, Any], list[Archive]]
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
             properties["CodeUri"] = upload(properties["CodeUri"], "", _is_source)
-        elif name == DEPENDENCIES:
+        elif name in DEPENDENCIES:
             # Only its list. The workers run on this interpreter, whose packages were installed from
             # that very list; unpacking 50 MB of them once more would cost seconds.
             properties["ContentUri"] = upload(properties["ContentUri"], "", lambda _: True)

@@ -11,6 +11,7 @@ from switchboard_cli.commands import (
     applications,
     deploy,
     dispatches,
+    failed,
     links,
     messages,
     setup,
@@ -76,5 +77,5 @@ def main(
     session.of(context).url = url
 
 
-for part in (setup, applications, tokens, messages, dispatches, webhooks, accounts, links, templates, deploy):
+for part in (setup, applications, tokens, messages, dispatches, webhooks, failed, accounts, links, templates, deploy):
     part.add_to(app)

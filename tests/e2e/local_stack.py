@@ -64,11 +64,13 @@ class LocalStack:
                 process.kill()
         assert not left, f"left behind: {left}"
 
-    def kill(self) -> None:
-        """SIGKILL to the stack's own process; what it started has to end by itself."""
+    def kill(self) -> list[psutil.Process]:
+        """SIGKILL to the stack's own process. What it had started, and what has to end by itself now."""
         assert self._process
-        self._process.kill()
+        own, *started = self.processes()
+        own.kill()
         self._process.wait()
+        return started
 
     def processes(self) -> list[psutil.Process]:
         """The stack's own process, and everything that it started."""

@@ -33,22 +33,23 @@ class Mailbox:
         self.url = url
         self._hooks: list[Hook] = []
         self._changed = threading.Condition()
-        self._refusals = 0
+        self._refusals, self._refusal = 0, 503
         self.refused: list[Hook] = []
 
-    def refuse(self, times: int) -> None:
-        """Answer the next webhooks with 503."""
-        self._refusals = times
+    def refuse(self, times: int, status: int = 503) -> None:
+        """Answer the next webhooks so."""
+        self._refusals, self._refusal = times, status
 
-    def take(self, hook: Hook) -> bool:
+    def take(self, hook: Hook) -> int:
+        """The answer's status."""
         with self._changed:
             if self._refusals:
                 self._refusals -= 1
                 self.refused.append(hook)
-                return False
+                return self._refusal
             self._hooks.append(hook)
             self._changed.notify_all()
-            return True
+            return 200
 
     @property
     def hooks(self) -> list[Hook]:
@@ -107,7 +108,7 @@ class Receiver:
                 _, number, kind = self.path.split("/")
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 hook = Hook(kind, json.loads(body), headers, time.time(), body)
-                self.send_response(200 if receiver._mailboxes[int(number)].take(hook) else 503)
+                self.send_response(receiver._mailboxes[int(number)].take(hook))
                 self.send_header("content-length", "0")
                 self.end_headers()
 

@@ -1,7 +1,10 @@
 """The whole road once more with every function held to its role in the template."""
 
+import json
+import time
 from collections.abc import Callable, Iterator
 
+import boto3
 import httpx
 import pytest
 
@@ -87,3 +90,44 @@ def test_roles_allow_what_an_owner_does(
 
     assert owner.get("/v0.1/media/5c1a7b0e-93d4-4c0f-8a7e-2f6b1d3c4e5f").status_code == 404
     assert owner.delete("/accounts/aws/one").status_code == 204
+
+
+def test_roles_allow_what_else_there_is(
+    strict_stack: LocalStack, make_application: Callable[[LocalStack], Application]
+) -> None:
+    """Orders by the Ingest queue, marking a message as read, erasing a person, what was not taken."""
+    application = make_application(strict_stack)
+    mailbox, owner = application.mailbox, httpx.Client(base_url=strict_stack.url, auth=KEY, timeout=60)
+    application.send(bodies.message("whatsapp"))
+    to = bodies.sender("whatsapp")["number"]
+    written = {"channel": "whatsapp", "from": "447700900655", "to": to, "text": "hello"}
+    assert owner.post("/sandbox/inbound", json=written).status_code == 202
+    mailbox.until(lambda: mailbox.bodies("inbound"), PATIENCE)
+    uuid = mailbox.bodies("inbound")[0]["message_uuid"]
+    assert owner.patch(f"/v1/messages/{uuid}", json={"status": "read"}).status_code == 200
+
+    port = json.loads((strict_stack.state / "kept.json").read_text())["ports"]["aws"]
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="000000000000",
+        aws_secret_access_key="any",
+    )
+    urls = sqs.list_queues()["QueueUrls"]
+    ingest = next(url for url in urls if "IngestQueue" in url)
+    for order in (bodies.message("sms"), {"nothing": "of use"}):
+        named = order | {"application_id": application.id, "client_ref": "by queue"}
+        sqs.send_message(QueueUrl=ingest, MessageBody=json.dumps(named))
+    mailbox.until(lambda: [hook for hook in mailbox.bodies("status") if hook.get("client_ref")], PATIENCE)
+
+    started = owner.post("/v0.1/redact", json={"number": "447700900655"})
+    assert started.status_code == 202
+    path = f"/v0.1/redact/{started.json()['redaction_id']}"
+    deadline = time.monotonic() + PATIENCE
+    while not owner.get(path).json()["redacted"]:  # it waits for its second round then
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert owner.get("/v0.1/contacts/whatsapp/447700900655").json()["senders"] == []
+    assert owner.get("/v0.1/webhooks/failed").status_code == 200
+    assert owner.post("/v0.1/webhooks/replay", json={"event_ids": ["none"]}).status_code == 202

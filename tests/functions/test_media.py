@@ -59,7 +59,6 @@ def moved(to: str) -> httpx.Response:
 
 TAKEN: dict[str, list[Any]] = {
     "whatever its host calls it": [file(GIF, "text/html")],
-    "elsewhere by now": [moved("https://cdn.media.example/b.gif"), file(GIF)],
     "after its host had trouble": [httpx.Response(503), httpx.ReadTimeout, file(GIF)],
 }
 
@@ -76,7 +75,16 @@ def test_taken(flow: Flow, answers: list[Any]) -> None:
 
 REFUSED: dict[str, tuple[str, list[Any], int]] = {
     "not there": ("https://media.example/a.gif", [httpx.Response(404)], 1380),
-    "round and round": ("https://media.example/a", [moved("https://media.example/a")], 1380),
+    "elsewhere by now": (
+        "https://media.example/a.gif",
+        [moved("https://cdn.media.example/b.gif"), file(GIF)],
+        1380,
+    ),
+    "packed": (
+        "https://media.example/a.gif",
+        [httpx.Response(200, content=GIF, headers={"content-encoding": "somehow"})],
+        1380,
+    ),
     "to our own network": ("https://media.example/a", [moved("http://inside.example/a")], 1380),
     "our runtime": ("http://runtime.example:9001/2018-06-01/runtime/invocation/next", [], 1380),
     "our credentials": ("http://metadata.example/latest/meta-data", [], 1380),
@@ -271,6 +279,23 @@ def test_what_a_person_sends_is_kept_for_its_application(flow: Flow) -> None:
     assert get(flow, node["url"], {})["statusCode"] == 401
     flow.cloud.s3.delete_object(Bucket="media", Key=media.kept(heard["message_uuid"]))
     assert get(flow, node["url"], flow.app["bearer"])["statusCode"] == 404
+
+
+def test_a_providers_own_link_may_lead_elsewhere(flow: Flow) -> None:
+    flow.world.provider = graph(moved("https://cdn.lookaside.example/b"), file(PNG))
+    writes(flow)
+    flow.drain()
+    [heard] = flow.heard(direction="inbound")
+    assert heard["message"]["content"]["type"] == "image"
+
+
+def test_but_not_to_us(flow: Flow) -> None:
+    flow.world.provider = graph(moved("http://runtime.example/b"), file(PNG))
+    writes(flow)
+    flow.drain()
+    [heard] = flow.heard(direction="inbound")
+    assert heard["error"]["code"] == 1380
+    assert not any("runtime" in request.url.host for request in flow.world.sent)
 
 
 def test_a_sticker_is_kept_as_well(flow: Flow) -> None:

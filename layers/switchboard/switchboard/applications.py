@@ -1,20 +1,32 @@
 """The account's applications and its own webhooks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
 from switchboard import clock
 from switchboard.errors import NotFound
 from switchboard.models.applications import Application, ApplicationRequest, Page, Webhook, Webhooks
-from switchboard.store import Store
+from switchboard.models.faults import Faults
+from switchboard.outgoing import Guard
+from switchboard.store import EndpointStore, Store
+from switchboard.store.keys import ACCOUNT
+
+_IN_APPLICATION = {
+    kind: f"capabilities.messages.webhooks.{kind}.address" for kind in ("inbound_url", "status_url")
+}
+_IN_SETTINGS = {"inbound_url": "moCallBackUrl", "status_url": "drCallBackUrl"}
 
 
 @dataclass(frozen=True)
 class Applications:
     store: Store
+    endpoints: EndpointStore
+    guard: Guard
 
     def create(self, request: ApplicationRequest) -> tuple[Application, str | None]:
         """A new application, and its private key if we made the pair. We do not keep that key."""
+        self._check(request.webhooks, _IN_APPLICATION)
         private_key = None
         public_key = request.public_key
         if public_key is None:
@@ -37,7 +49,9 @@ class Applications:
         return application
 
     def update(self, application_id: str, request: ApplicationRequest) -> Application:
-        """Replace everything but the key, which is kept unless another is given."""
+        """Replace everything but the key, which is kept unless another is given. An endpoint that said 410 is
+        called again from now on."""
+        self._check(request.webhooks, _IN_APPLICATION)
         old = self.get(application_id)
         application = Application(
             id=old.id,
@@ -49,6 +63,7 @@ class Applications:
         )
         if not self.store.replace_application(application):
             raise NotFound(application_id)
+        self.endpoints.lift(application_id)
         return application
 
     def delete(self, application_id: str) -> None:
@@ -65,14 +80,26 @@ class Applications:
         return self.store.account_webhooks()
 
     def set_account_webhooks(self, inbound_url: str | None, status_url: str | None) -> Webhooks:
-        """Change what is given, keep what is None; an empty string takes a webhook away."""
+        """Change what is given, keep what is None; an empty string takes a webhook away. As in `update`,
+        endpoints that said 410 are called again."""
         old = self.store.account_webhooks()
         webhooks = Webhooks(
             inbound_url=_changed(old.inbound_url, inbound_url),
             status_url=_changed(old.status_url, status_url),
         )
+        self._check(webhooks, _IN_SETTINGS)
         self.store.put_account_webhooks(webhooks)
+        self.endpoints.lift(ACCOUNT)
         return webhooks
+
+    def _check(self, webhooks: Webhooks, names: Mapping[str, str]) -> None:
+        """InvalidRequest names the addresses that can never be called."""
+        faults = Faults()
+        for kind, webhook in (("inbound_url", webhooks.inbound_url), ("status_url", webhooks.status_url)):
+            reason = self.guard.fault(webhook.address) if webhook else None
+            if reason:
+                faults.add(names[kind], reason)
+        faults.check()
 
 
 def _changed(old: Webhook | None, address: str | None) -> Webhook | None:

@@ -8,6 +8,7 @@ import httpx
 
 from switchboard import clock, media, pace
 from switchboard.adapters import Account, Adapter, adapter
+from switchboard.callers import Caller
 from switchboard.circuits import Circuits
 from switchboard.contacts import Contacts
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable, Unreachable
@@ -65,7 +66,7 @@ class Handover:
         routes = self.senders.routes(item.message.channel, item.message.sender)
         message = self.contacts.admitted(item.message, registered=routes.registered)
         if message.reply_to:
-            message = message.model_copy(update={"reply_to": self._provider_id(message.reply_to)})
+            message = message.model_copy(update={"reply_to": self._provider_id(item, message.reply_to)})
         refusal = ConfigurationError(1120, "no account of this sender carries the channel")
         out = set(item.parts)  # whichever account they went out by
         for number, route in enumerate(self._in_order(item, message, routes)):
@@ -90,9 +91,11 @@ class Handover:
             return handed
         raise refusal
 
-    def _provider_id(self, message_uuid: str) -> str:
-        """What the provider calls a message. Unavailable while it is not out yet."""
+    def _provider_id(self, item: MessageItem, message_uuid: str) -> str:
+        """What the provider calls a quoted message. Unavailable while it is not out yet."""
         found = self.store.message(message_uuid, consistent=True)
+        if found and not Caller(item.application_id).may_see(found.application_id):
+            found = None
         if isinstance(found, MessageItem) and found.status is Status.ACCEPTED:
             raise Unavailable(1331, "the quoted message is not out yet")
         if found is None or not found.provider_id:

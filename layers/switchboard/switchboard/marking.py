@@ -32,6 +32,8 @@ class Marking:
         if item is None or not caller.may_see(item.application_id):
             raise NotFound(message_uuid)
         match item, change:
+            case InboundItem(provider_id=""), "read":
+                raise NotFound(message_uuid)  # erased
             case InboundItem(), "read":
                 account = (item.provider, item.account_id)
                 known = Known(Channel(item.channel), item.provider_id, item.recipient, item.sender)

@@ -1,12 +1,10 @@
 """Fetches media, and keeps it where it is wanted: outbound for a provider, inbound for the client."""
 
 import os
-import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from ipaddress import ip_address
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -30,6 +28,7 @@ from switchboard.models.messages import (
 )
 from switchboard.models.messages import Media as MediaContent
 from switchboard.models.rich import RichCard
+from switchboard.outgoing import Outgoing, Refused, within
 from switchboard.secrets import Accounts
 from switchboard.store import InboundItem
 
@@ -38,6 +37,7 @@ SECONDS = 10.0
 LARGEST = 25 * MB
 """Of what passes through us, whatever a channel takes: a function's memory holds ten at once."""
 REDIRECTS = 3
+"""Of providers' own links. None is followed from an address that a client gave."""
 CODES = (1380, 1381, 1382)
 """Public codes of media that will not be had."""
 
@@ -45,14 +45,12 @@ CODES = (1380, 1381, 1382)
 TOLD = {"image": ("image",), "sticker": ("image",), "audio": ("audio", "video"), "video": ("video",)}
 
 
-def addresses(host: str) -> Iterable[str]:
-    """What a name stands for. OSError if it stands for nothing."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, None)]
-
-
 @dataclass(frozen=True)
 class Media:
     client: httpx.Client
+    """For providers, and the gateway."""
+    outgoing: Outgoing
+    """For whatever else is on the internet."""
     s3: Callable[[], Any]
     """The S3 client; a callable, since few messages need one."""
     accounts: Accounts
@@ -132,7 +130,8 @@ class Media:
             raise Rejected(1380, error.provider_code) from error
         own = urlsplit(account.get("base_url")).hostname
         opened = partial(provider.opened, url)
-        file = self._file(request, item.content.type, LARGEST, own_host=own, opened=opened)
+        kind = item.content.type
+        file = self._file(request, kind, LARGEST, own_host=own, opened=opened, redirects=REDIRECTS)
         self.s3().put_object(
             Bucket=self.bucket, Key=kept(item.message_uuid), Body=file.content, ContentType=file.mime_type
         )
@@ -144,11 +143,12 @@ class Media:
         limit: int,
         own_host: str | None = None,
         opened: Callable[[bytes], bytes] = lambda content: content,
+        redirects: int = 0,
     ) -> MediaFile:
         url = str(request.url)
         if self.gateway and request.url.host != own_host:
             request = httpx.Request("GET", self.gateway, params={"url": url})
-        content, shown = self._fetch(request, limit)
+        content, shown = self._fetch(request, limit, redirects)
         content = opened(content)
         import filetype
 
@@ -160,53 +160,61 @@ class Media:
             name = f"{name or 'media'}.{guess.extension}"
         return MediaFile(content, guess.mime if guess else shown, name or "media")
 
-    def _fetch(self, request: httpx.Request, limit: int) -> tuple[bytes, str]:
+    def _fetch(self, request: httpx.Request, limit: int, redirects: int) -> tuple[bytes, str]:
         """The bytes at an address, and the type that its host gives them."""
-        body, end = bytearray(), monotonic() + SECONDS
-        for _ in range(REDIRECTS + 1):
+        end = monotonic() + SECONDS
+        with within(SECONDS):
+            for _ in range(redirects + 1):
+                answer = self._answer(request, limit, end)
+                if not isinstance(answer, httpx.Request):
+                    return answer
+                request = answer
+        raise Rejected(1380, "too many redirects" if redirects else "redirect")
+
+    def _answer(self, request: httpx.Request, limit: int, end: float) -> tuple[bytes, str] | httpx.Request:
+        """Or where else to look. A gateway may be anywhere: whoever deployed us chose it."""
+        client = self.client
+        if not self.gateway:
+            client = self.outgoing.client
             self._admit(request.url)
-            try:
-                # As it is: an adapter may have hidden a token in it (extensions).
-                with closing(self.client.send(request, stream=True, follow_redirects=False)) as reply:
-                    if reply.is_server_error or reply.status_code == httpx.codes.TOO_MANY_REQUESTS:
-                        raise Unavailable(1380, reply.status_code)
-                    if reply.next_request is not None:
-                        request = reply.next_request
-                        continue
-                    if not reply.is_success:
-                        # A gateway knows that its answer would be too large.
-                        too_large = reply.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
-                        raise Rejected(1381 if too_large else 1380, reply.status_code)
-                    for part in reply.iter_bytes():
-                        body += part
-                        if len(body) > limit:
-                            raise Rejected(1381)
-                        if monotonic() > end:
-                            raise Unavailable(1380, "slow")
-                    return bytes(body), reply.headers.get("content-type", "application/octet-stream")
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
-                raise Rejected(1380, "not an address") from error
-            except httpx.TransportError as error:
-                raise Unavailable(1380, type(error).__name__) from error
-        raise Rejected(1380, "too many redirects")
+        body = bytearray()
+        # What is unpacked could be a thousand times as much as what came.
+        request.headers["accept-encoding"] = "identity"
+        try:
+            # As it is: an adapter may have hidden a token in it (extensions).
+            with closing(client.send(request, stream=True, follow_redirects=False)) as reply:
+                if reply.is_server_error or reply.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                    raise Unavailable(1380, reply.status_code)
+                if reply.next_request is not None:
+                    return reply.next_request
+                if not reply.is_success:
+                    # A gateway knows that its answer would be too large.
+                    too_large = reply.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+                    raise Rejected(1381 if too_large else 1380, reply.status_code)
+                if reply.headers.get("content-encoding", "identity") != "identity":
+                    raise Rejected(1380, "packed")
+                for part in reply.iter_bytes():
+                    body += part
+                    if len(body) > limit:
+                        raise Rejected(1381)
+                    if monotonic() > end:
+                        raise Unavailable(1380, "slow")
+                return bytes(body), reply.headers.get("content-type", "application/octet-stream")
+        except Refused as error:
+            raise Rejected(1380, str(error)) from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
+            raise Rejected(1380, "not an address") from error
+        except httpx.TransportError as error:
+            raise Unavailable(1380, type(error).__name__) from error
 
     def _admit(self, url: httpx.URL) -> None:
-        """Only the internet: an address is the caller's, and our own network is none of their business.
-
-        Not where a gateway is set, which is on a developer's machine.
-        """
-        if self.gateway:
-            return
-        if url.scheme not in ("http", "https") or not url.host:
-            raise Rejected(1380, "not an address")
+        """Only the internet: an address is the caller's, and our own network is none of their business."""
         try:
-            found = [ip_address(address.partition("%")[0]) for address in addresses(url.host)]
-        except UnicodeError as error:
-            raise Rejected(1380, "not an address") from error
+            self.outgoing.guard.admit(url)
+        except Refused as error:
+            raise Rejected(1380, str(error)) from error
         except OSError as error:
             raise Unavailable(1380, type(error).__name__) from error
-        if not all(address.is_global for address in found):
-            raise Rejected(1380, "not a public address")
 
 
 def kept(message_uuid: str) -> str:

@@ -5,28 +5,38 @@ sent is rendered from the table at that moment. One event has one id, however of
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from time import monotonic, sleep
 from typing import Any, Literal
 
-import httpx
-
-from switchboard import callbacks, clock, logs
+from switchboard import callbacks, clock, logs, measures
 from switchboard.account_secrets import Signing, Unsigned
 from switchboard.bus import Bus, NotTaken
 from switchboard.dispatching import Reporting
+from switchboard.endpoints import Endpoints, NotNow
 from switchboard.errors import Rejected, SendError
 from switchboard.media import Media as Keeper
 from switchboard.media import refusal
 from switchboard.models.applications import Application, Webhook, Webhooks
 from switchboard.models.messages import InboundMedia, Status, Version
+from switchboard.outgoing import Answer, NoAnswer, Outgoing, Refused
 from switchboard.queues import NEWS, InboundNews, Later, News, NewsQueue, Record, ReportNews, StatusNews
-from switchboard.store import KEPT, InboundItem, MessageItem, Store
+from switchboard.store import KEPT, FailedEvent, FailedStore, InboundItem, MessageItem, Store
+from switchboard.store.keys import ACCOUNT
 
 LONGEST_PAUSE = 900
 FIRST_PAUSE = 5
+LONGEST_TURN = 120
+"""Seconds that an event is put off at most because another worker has its endpoint."""
+PATIENCE = timedelta(hours=24)
+"""What a client has not taken by then is put aside (store/failed.py)."""
+OWN_PACE = 20
+"""Attempts up to which a client may have its events back sooner than we would try."""
+LAST_RECEIVE = 950
+"""Near the end of what the queue allows (template.yaml)."""
 DETAIL_TYPES = {"status": "Message Status", "inbound": "Inbound Message", "report": "Dispatch Report"}
 """Of events on the bus, by the kind of news."""
 MEDIA_PATIENCE = timedelta(minutes=10)
@@ -44,8 +54,14 @@ class Event:
     kind: Literal["status_url", "inbound_url"]
     application_id: str | None
     body: dict[str, Any]
+    news: News
+    """The entry that tells of this event and of no other."""
     url: str | None = None
     """In place of the application's or account's."""
+
+    @property
+    def owner(self) -> str:
+        return self.application_id or ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,9 @@ class Notifying:
     store: Store
     webhooks: NewsQueue
     reporting: Reporting
-    client: httpx.Client
+    outgoing: Outgoing
+    endpoints: Endpoints
+    failed: FailedStore
     applications: "Remembered"
     defaults: Webhooks
     """The account's webhooks by deployment, where the account has not set its own."""
@@ -88,13 +106,16 @@ class Notifying:
                 continue
             form = callbacks.FORMS[self._version(item)]
             body = form.status(item, status, self.reporting.prices.at(item, status))
-            event = Event(f"{item.uuid}:{status}", "status_url", item.application_id, body, choice.url)
+            alone = news.model_copy(update={"sent": tuple(each for each in mine if each is not status)})
+            id_ = f"{item.uuid}:{status}"
+            event = Event(id_, "status_url", item.application_id, body, alone, choice.url)
             try:
-                self._send(event, news, record)
+                self._send(event, record)
             except Later:
                 if len(sent) == len(news.sent):
                     raise
-                self.webhooks.put(news.model_copy(update={"sent": tuple(sent)}))
+                rest = {"sent": tuple(sent), "since": _since(news, record)}
+                self.webhooks.put(news.model_copy(update=rest))
                 return
             sent.append(status)
 
@@ -125,7 +146,7 @@ class Notifying:
             item = self._with_media(item, news, record)
             form = callbacks.FORMS[self._said_version(item.application_id) or "v0.1"]
             body = form.inbound(item, f"{self.public_url}/v0.1/media/{item.message_uuid}")
-            self._send(Event(item.message_uuid, "inbound_url", item.application_id, body), news, record)
+            self._send(Event(item.message_uuid, "inbound_url", item.application_id, body, news), record)
 
     def _with_media(self, item: InboundItem, news: InboundNews, record: Record) -> InboundItem:
         """What a person sent, fetched at once: the provider's link lapses. Later while its host has trouble,
@@ -153,8 +174,9 @@ class Notifying:
             self.webhooks.announce(news.model_copy(update={"by": record.id}))
             return
         dispatch, body = closed
-        event = Event(f"{dispatch.dispatch_uuid}:report", "status_url", dispatch.application_id, body)
-        self._send(event, news, record)
+        named = news.model_copy(update={"by": news.by or record.id})
+        id_ = f"{dispatch.dispatch_uuid}:report"
+        self._send(Event(id_, "status_url", dispatch.application_id, body, named), record)
 
     # --- in which form ----------------------------------------------------------------------------
 
@@ -169,41 +191,101 @@ class Notifying:
 
     # --- sending it ------------------------------------------------------------------------------
 
-    def _send(self, event: Event, news: News, record: Record) -> None:
-        if news.via == "webhook":
+    def _send(self, event: Event, record: Record) -> None:
+        if event.news.via == "webhook":
             self._post(event, record)
             return
         about = [f"event/{event.id}"]
         if event.application_id:
             about.append(f"application/{event.application_id}")
         try:
-            self.bus.publish(DETAIL_TYPES[news.kind], event.body, *about)
+            self.bus.publish(DETAIL_TYPES[event.news.kind], event.body, *about)
         except NotTaken as error:
             raise Later(pause(record.receives)) from error
 
     def _post(self, event: Event, record: Record) -> None:
+        """Have one webhook taken, or put aside. Later if neither yet."""
         webhook = self._webhook(event)
         if webhook is None:
+            return
+        url = webhook.address
+        if self.endpoints.is_gone(event.owner, url):
+            self._put_aside(event, record, "disabled: it answered 410 before")
             return
         body = _bytes(event.body)
         try:
             signed = self.signing.headers(body, event.id, event.application_id)
         except Unsigned as error:
             logs.failure("webhook that cannot be signed", error.__cause__ or error, event_id=event.id)
-            raise Later(pause(record.receives)) from error
+            self._again(event, record, pause(record.receives), "could not be signed")
+            return
         headers = {"Content-Type": "application/json", "Switchboard-Event-Id": event.id, **signed}
         try:
-            # Only the status counts: a body could be endless, or broken.
-            with self.client.stream("POST", webhook.address, content=body, headers=headers) as reply:
-                taken = reply.is_success
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Later(pause(record.receives)) from error
-        if not taken:
-            raise Later(pause(record.receives))
+            answer = self._call(event.owner, url, body, headers)
+        except Refused as refused:
+            self._put_aside(event, record, f"not called: it {refused}")
+        except NotNow as busy:
+            reason = "left alone, as it did not answer" if busy.left_alone else "its turn did not come"
+            self._again(event, record, _turn(busy, record), reason)
+        except NoAnswer as nothing:
+            measures.count(measures.WEBHOOK_FAILURES)
+            self._again(event, record, pause(record.receives), str(nothing))
+        else:
+            self._answered(event, record, url, answer)
+
+    def _call(self, owner: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        with self.endpoints.turn(owner, url) as turn:
+            try:
+                answer = self.outgoing.post(url, body, headers)
+            except Refused:
+                turn.answered()
+                raise
+            except NoAnswer:
+                turn.failed()
+                raise
+            turn.answered()
+            return answer
+
+    def _answered(self, event: Event, record: Record, url: str, answer: Answer) -> None:
+        if 200 <= answer.status < 300:
+            return
+        measures.count(measures.WEBHOOK_FAILURES)
+        reason = f"answered {answer.status}"
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= 500:
+            self._again(event, record, _asked(answer, record), reason)
+            return
+        if answer.status == HTTPStatus.GONE:
+            self.endpoints.gone(event.owner, url)
+        self._put_aside(event, record, reason)
+
+    def _again(self, event: Event, record: Record, seconds: float, reason: str) -> None:
+        """Later, while there is time. The last attempt is made when the time is over."""
+        left = (record.queued_at + PATIENCE - clock.now()).total_seconds()
+        if left < 1 or record.receives >= LAST_RECEIVE:
+            self._put_aside(event, record, reason)
+            return
+        raise Later(min(seconds, left))
+
+    def _put_aside(self, event: Event, record: Record, reason: str) -> None:
+        """Keep what was not taken, to be replayed. Done twice it is kept once."""
+        measures.count(measures.WEBHOOKS_PUT_ASIDE)
+        logs.logger.warning("webhook put aside", event_id=event.id, reason=reason)
+        since = _since(event.news, record)
+        self.failed.put(
+            FailedEvent(
+                event_id=event.id,
+                application_id=event.application_id,
+                news=event.news.model_copy(update={"since": since}),
+                occurred_at=clock.from_milliseconds(since),
+                failed_at=clock.now(),
+                attempts=record.receives,
+                reason=reason,
+            )
+        )
 
     def _webhook(self, event: Event) -> Webhook | None:
-        """The event's own, the application's, or for requests by key and secret the account's; None if there is
-        none."""
+        """The event's own, the application's, or for requests by key and secret the account's; None if there
+        is none."""
         if event.url:
             return Webhook(address=event.url)
         for webhooks in self._levels(event.application_id):
@@ -256,6 +338,31 @@ def _bytes(body: dict[str, Any]) -> bytes:
     """As JSON.stringify writes it: some receivers sign what they parsed, written anew."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode(errors="backslashreplace")  # half a surrogate pair, as \udXXX
+
+
+def _since(news: News, record: Record) -> int:
+    """When what an entry tells of was queued first, in ms."""
+    return news.since or clock.milliseconds(record.queued_at)
+
+
+def _asked(answer: Answer, record: Record) -> float:
+    """Seconds to the next attempt, by the client or by us; after many attempts not less than by us."""
+    ours = pause(record.receives)
+    if answer.retry_after is None:
+        return ours
+    theirs = max(1.0, answer.retry_after)
+    return theirs if record.receives <= OWN_PACE else max(theirs, ours)
+
+
+def _turn(busy: NotNow, record: Record) -> float:
+    """Seconds until an endpoint may be free."""
+    ours: float = pause(record.receives)
+    if busy.left_alone:
+        return max(busy.left_alone, ours)
+    # Who held it last may have died over it.
+    if record.receives <= OWN_PACE:
+        ours = min(ours, max(FIRST_PAUSE, busy.held + 1))
+    return min(ours, LONGEST_TURN)
 
 
 def pause(receives: int) -> int:

@@ -47,6 +47,8 @@ Way = Literal["webhook", "bus"]
 
 class _News(_Body):
     via: Way = "webhook"
+    since: int | None = None
+    """When it was queued first, in ms, if that was in another entry."""
 
 
 class StatusNews(_News):
@@ -71,6 +73,13 @@ class ReportNews(_News):
     dispatch_uuid: str
     by: str = ""
     """The closing that this tells of. Empty in the state machine's own entry: that is named by its record."""
+
+
+class RedactionTask(_Body):
+    """In the Redactions queue: go on with a redaction. Of two records that with the higher `run` counts."""
+
+    redaction_id: str
+    run: int
 
 
 Task = StepTask | MessageTask

@@ -1,6 +1,6 @@
 """Who a sender belongs to, and by which provider accounts it goes out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -29,11 +29,21 @@ class Routes:
 class Senders:
     """A sender belongs to the application it is linked to, or else to the one that sent from it last."""
 
-    def __init__(self, store: Store, accounts: AccountStore, account: Webhooks) -> None:
-        """`account` are the account's webhooks by deployment, where it has not set its own."""
+    def __init__(
+        self,
+        store: Store,
+        accounts: AccountStore,
+        account: Webhooks,
+        providers: Mapping[Channel, str] = DEFAULT_PROVIDERS,
+    ) -> None:
+        """
+        account    the account's webhooks by deployment, where it has not set its own
+        providers  who carries a channel for a sender that is in no account
+        """
         self._store = store
         self._accounts = accounts
         self._account = account
+        self._providers = providers
         self._used: dict[tuple[Channel, str], tuple[str, float]] = {}
         self._routes: dict[tuple[Channel, str], tuple[Routes, float]] = {}
 
@@ -54,7 +64,7 @@ class Senders:
         found, until = self._routes.get(key, (None, 0.0))
         if found is None or monotonic() >= until:
             item = self._item(channel, sender)
-            default = Route(provider=DEFAULT_PROVIDERS[channel], account_id="default")
+            default = Route(provider=self._providers[channel], account_id="default")
             found = Routes(_of(channel, item.routes) or (default,), registered=bool(item.routes))
             if len(self._routes) >= _REMEMBERED:
                 self._routes.clear()

@@ -177,7 +177,9 @@ class Services:
 
     @cached_property
     def senders(self) -> Senders:
-        return Senders(self.store, self.account_store, self._account_webhooks)
+        return Senders(
+            self.store, self.account_store, self._account_webhooks, self.settings.default_providers
+        )
 
     @cached_property
     def _account_webhooks(self) -> Webhooks:
@@ -238,7 +240,7 @@ class Services:
 
     @cached_property
     def transitions(self) -> Transitions:
-        return Transitions(self.store, self.webhooks, self.workflows, self.money)
+        return Transitions(self.store, self.webhooks, self.workflows, self.money, prices=lambda: self.prices)
 
     @cached_property
     def conversations(self) -> Conversations:
@@ -400,4 +402,5 @@ def _log_unmatched(provider: str, receipt: Receipt) -> None:
         "receipt that nothing was done with",
         provider=provider,
         status=receipt.status,
+        **logs.ids({"message_uuid": receipt.message_uuid}),
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, HttpUrl, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, NonNegativeInt, PositiveInt
 
 from switchboard.keywords import OPT_IN, OPT_OUT, keyword
 from switchboard.models.frozen import Frozen
@@ -19,6 +19,10 @@ def _pairs(text: object) -> object:
     if isinstance(text, str):
         return dict(pair.strip().split("=", 1) for pair in text.split(",") if pair.strip())
     return text
+
+
+def _over_defaults(pairs: Mapping[Channel, str]) -> Mapping[Channel, str]:
+    return {**DEFAULT_PROVIDERS, **pairs}
 
 
 def _empty_is_none(text: object) -> object:
@@ -59,9 +63,16 @@ class Settings(Frozen):
     public_url: str = ""
     media_bucket: str = ""
     media_gateway: OptionalUrl = None
+    allow_loopback: bool = False
+    """Whether webhooks may be on the same machine. For the local stack; the template does not set it."""
     status_url: OptionalUrl = None
     inbound_url: OptionalUrl = None
     webhook_version: OptionalVersion = None
+    default_providers: Annotated[
+        Mapping[Channel, str], BeforeValidator(_pairs), AfterValidator(_over_defaults)
+    ] = Field(default_factory=dict, validate_default=True)
+    """Who carries a channel for a sender that has no provider account of its own: DEFAULT_PROVIDERS, but for those
+    that are named."""
     currency: str = "EUR"
     exchange_rates: Annotated[dict[str, Decimal], BeforeValidator(_pairs)] = Field(default_factory=dict)
     """What one unit of another currency is worth in `currency`."""
@@ -70,6 +81,9 @@ class Settings(Frozen):
     opt_out_confirmation: str = ""
     last_step_seconds: PositiveInt = 3 * DAY
     retention_days: PositiveInt = 30
+    requests_per_second: NonNegativeInt = 0
+    """That start something, of each application; 0 for any number."""
+    redactions_queue_url: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -92,4 +106,4 @@ DEFAULT_PROVIDERS: Mapping[Channel, str] = {
     Channel.TELEGRAM: "telegram",
     Channel.VIBER_BOT: "viber_bot",
 }
-"""Who carries a channel for a sender that has no provider account of its own, by the account `default`."""
+"""By the account `default`."""

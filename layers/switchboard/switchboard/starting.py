@@ -12,8 +12,11 @@ from switchboard.callers import Caller
 from switchboard.channels import CHANNELS
 from switchboard.dispatching import Dispatching
 from switchboard.models import v01, v1
+from switchboard.models.faults import Faults
+from switchboard.models.messages import Message
 from switchboard.models.origin import Origin
 from switchboard.models.workflows import Step, message_uuid
+from switchboard.outgoing import Guard
 from switchboard.sending import Sending
 
 
@@ -21,6 +24,7 @@ from switchboard.sending import Sending
 class Starting:
     sending: Sending
     dispatching: Dispatching
+    guard: Guard
 
     def message(
         self, body: object, uuid: str, caller: Caller, origin: Origin | None = None
@@ -44,13 +48,24 @@ class Starting:
         """A message of version 1, or its workflow if it has a failover."""
         if not v1.has_failover(body):
             message = v1.message(body, uuid)
+            self._check_webhooks([message])
             return {"message_uuid": self.sending.send(message, caller, v1.PLACES, origin)}
         steps = v1.workflow(body, uuid)
+        self._check_webhooks([step.message for step in steps])
         _warn(uuid, steps)
         # A plain failover is told by the statuses of its messages alone, as Vonage's is.
         has_conditions = any(step.condition for step in steps)
         self.dispatching.start(uuid, steps, caller, v1.places, origin, reports=has_conditions)
         return {"message_uuid": message_uuid(uuid, 0), "workflow_id": uuid}
+
+    def _check_webhooks(self, messages: Sequence[Message]) -> None:
+        """InvalidRequest names those that can never be called."""
+        faults = Faults()
+        for number, message in enumerate(messages):
+            reason = self.guard.fault(message.callback.url) if message.callback.url else None
+            if reason:
+                faults.add(v1.webhook_name(number), reason)
+        faults.check()
 
 
 def _warn(uuid: str, steps: Sequence[Step]) -> None:

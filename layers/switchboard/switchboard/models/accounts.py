@@ -125,10 +125,10 @@ def _sender(
     if node is None:
         return None
     channel = node.get("channel")
-    if channel not in channels:
+    if not isinstance(channel, str) or channel not in channels:
         faults.add(f"{at}.channel", f"must be one of: {', '.join(sorted(channels))}")
     found = faults.read(_SENDER, node, at)
-    if found is None or channel not in channels:
+    if found is None or not isinstance(channel, str) or channel not in channels:
         return None
     channel = Channel(channel)
     identifier = sender_id(channel, found.id)

@@ -33,7 +33,7 @@ def _moment(text: str) -> datetime:
 
 def _place(cursor: str) -> str:
     try:
-        return base64.urlsafe_b64decode(cursor.encode()).decode()
+        return base64.b64decode(cursor, b"-_", validate=True).decode()
     except (ValueError, binascii.Error):
         raise ValueError("must be a cursor of an answer before") from None
 
@@ -45,7 +45,7 @@ _Id = Annotated[str, Field(min_length=1, max_length=100)]
 
 _MOMENT: TypeAdapter[Any] = TypeAdapter(_Moment)
 _CURSOR: TypeAdapter[Any] = TypeAdapter(_Cursor)
-_OWNER: TypeAdapter[str] = TypeAdapter(_Id)
+_OWNER: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9-]+$")])
 _SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=LARGEST_PAGE)])
 _IDS: TypeAdapter[list[str]] = TypeAdapter(Annotated[list[_Id], Field(min_length=1, max_length=MOST_IDS)])
 

@@ -1,7 +1,7 @@
 """The one table. `keys` names its items, `items` gives their shape; the others read and write them, by the
 calls in `calls`: `table` messages, dispatches and applications, `accounts` provider accounts and senders,
 `contacts` people, `secrets` the account's own secrets, `conversations` and `receipts` what receipts without
-our id need."""
+our id need, `endpoints` how clients answer, `failed` what they did not take."""
 
 from switchboard.store.accounts import (
     AccountSender,
@@ -13,6 +13,8 @@ from switchboard.store.accounts import (
 )
 from switchboard.store.contacts import Contact, ContactStore
 from switchboard.store.conversations import ConversationStore
+from switchboard.store.endpoints import EndpointState, EndpointStore
+from switchboard.store.failed import FailedEvent, FailedStore
 from switchboard.store.items import (
     KEPT,
     DispatchItem,
@@ -23,9 +25,12 @@ from switchboard.store.items import (
     Slot,
     StatusRecord,
     StepLink,
+    Unknown,
 )
 from switchboard.store.pace import PaceStore, Taken
 from switchboard.store.receipts import ReceiptStore
+from switchboard.store.redactions import Redaction, RedactionStore
+from switchboard.store.requests import RequestStore
 from switchboard.store.secrets import SecretStore
 from switchboard.store.table import Claim, Store
 from switchboard.store.templates import TemplateItem, TemplateStore
@@ -39,6 +44,10 @@ __all__ = [
     "ContactStore",
     "ConversationStore",
     "DispatchItem",
+    "EndpointState",
+    "EndpointStore",
+    "FailedEvent",
+    "FailedStore",
     "InboundItem",
     "MessageItem",
     "PaceStore",
@@ -46,6 +55,9 @@ __all__ = [
     "ProviderAccount",
     "Rate",
     "ReceiptStore",
+    "Redaction",
+    "RedactionStore",
+    "RequestStore",
     "Route",
     "SecretStore",
     "SenderItem",
@@ -57,4 +69,5 @@ __all__ = [
     "Taken",
     "TemplateItem",
     "TemplateStore",
+    "Unknown",
 ]

@@ -28,6 +28,14 @@ class Contact(Frozen):
         )
 
 
+def _both(known: Item | None, erased: Item | None) -> Contact | None:
+    """What a person said after their number was erased counts for more than what they said before."""
+    if known is None or erased is None:
+        found = known or erased
+        return Contact.load(found) if found else None
+    return Contact.load(known if "opt_changed" in known else erased | known)
+
+
 def _moment(milliseconds: object) -> datetime | None:
     return None if milliseconds is None else clock.from_milliseconds(int(str(milliseconds)))
 
@@ -35,11 +43,18 @@ def _moment(milliseconds: object) -> datetime | None:
 class ContactStore(Table):
     def contact(self, channel: str, person: str, sender: str) -> Contact | None:
         found = self._get(keys.contact(channel, person, sender), consistent=True)
-        return Contact.load(found) if found else None
+        if found and "opt_changed" in found:
+            return Contact.load(found)
+        # Somebody whose number was erased can still have opted out.
+        erased = self._get(keys.opt_out(channel, person, sender), consistent=True)
+        return _both(found, erased)
 
     def contacts(self, channel: str, person: str) -> list[Contact]:
         """The person with each sender of ours that they ever wrote to."""
-        return [Contact.load(item) for item in self._query(keys.contacts(channel, person))]
+        known = {item["sk"]["S"]: item for item in self._query(keys.contacts(channel, person))}
+        erased = {item["sk"]["S"]: item for item in self._query(keys.opt_outs(channel, person))}
+        found = (_both(known.get(sender), erased.get(sender)) for sender in sorted(known | erased))
+        return [contact for contact in found if contact]
 
     def wrote(self, channel: str, person: str, sender: str, at: datetime) -> None:
         """Note that a person wrote at a moment, if that is news. Kept for ever once they opted out."""

@@ -115,7 +115,7 @@ class ConversationStore(Table):
             self._update(
                 keys.watermarks(conversation.sender, conversation.recipient),
                 "SET #settled = :up_to",
-                "attribute_not_exists(#settled) OR #settled < :up_to",
+                "attribute_exists(pk) AND (attribute_not_exists(#settled) OR #settled < :up_to)",
                 {":up_to": clock.milliseconds(up_to)},
                 {"#settled": f"{status.value}_settled"},
             )
