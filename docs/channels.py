@@ -7,7 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "layers" / "switchboard"))
 
-from switchboard.adapters import REGISTRY, Adapter, adapter  # noqa: E402
+from switchboard.adapters import REGISTRY, adapter  # noqa: E402
+from switchboard.adapters.base import Adapter  # noqa: E402
 from switchboard.adapters.templates import KeepsTemplates  # noqa: E402
 from switchboard.channels import CHANNELS, KB, MB, Capability, Kind  # noqa: E402
 from switchboard.contacts import KEPT, WINDOWS  # noqa: E402

@@ -8,14 +8,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from switchboard import api, callbacks, problems, repeats
-from switchboard.intake import Intake
+from switchboard import api, problems, repeats
 from switchboard.services import Services
 from switchboard.settings import Settings
 
 logger = Logger()
 services = Services(Settings.from_environment())
-intake = Intake(services)
 app = APIGatewayHttpResolver()
 problems.install(app)
 
@@ -38,6 +36,8 @@ def dispatch() -> Response[str]:
 @app.get("/v0.1/dispatch/<dispatch_uuid>")
 def show(dispatch_uuid: str) -> Response[str]:
     caller = services.callers.identify(app.current_event.headers)
+    from switchboard import callbacks  # not for those who start one
+
     dispatch, steps, messages = services.dispatching.show(dispatch_uuid, caller)
     priced = [item and (item, services.prices.of(item)) for item in messages]
     return api.answer(200, callbacks.dispatch(dispatch, steps, priced))
@@ -55,7 +55,9 @@ def from_bus(event: dict[str, Any]) -> dict[str, Any]:
         started_with = json.loads(detail["input"])
         services.dispatching.resume(started_with["dispatch_uuid"], lost_execution=detail["name"])
         return {}
-    return dict(intake.event(event))
+    from switchboard.intake import Intake
+
+    return dict(Intake(services).event(event))
 
 
 @logger.inject_lambda_context

@@ -8,16 +8,13 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from switchboard import api, problems, repeats
-from switchboard.callbacks import FORMS
 from switchboard.errors import InvalidRequest
-from switchboard.intake import Intake
 from switchboard.models.messages import Version
 from switchboard.services import Services
 from switchboard.settings import Settings
 
 logger = Logger()
 services = Services(Settings.from_environment())
-intake = Intake(services)
 app = APIGatewayHttpResolver()
 
 
@@ -50,6 +47,7 @@ def send_v1() -> Response[str]:
 def _start(start: repeats.Start) -> Response[str]:
     headers = app.current_event.headers
     caller = services.callers.identify(headers)
+    services.limits.check(caller)
     return api.answer(202, repeats.once(headers, caller, "message", api.json_body(app), start))
 
 
@@ -66,12 +64,16 @@ def show_v1(message_uuid: str) -> Response[str]:
 def _show(message_uuid: str, version: Version) -> Response[str]:
     caller = services.callers.identify(app.current_event.headers)
     item = services.sending.show(message_uuid, caller)
+    from switchboard.callbacks import FORMS  # not for those who send
+
     return api.answer(200, FORMS[version].message(item, services.prices.of(item)))
 
 
 def from_bus(event: dict[str, Any]) -> dict[str, Any]:
     """A `Send Message` event: the detail is the request body, with the application_id beside it."""
-    return intake.event(event)
+    from switchboard.intake import Intake
+
+    return Intake(services).event(event)
 
 
 @logger.inject_lambda_context

@@ -15,7 +15,8 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from switchboard.adapters import Account, adapter, base
+from switchboard.adapters import adapter, base
+from switchboard.adapters.base import Account
 from switchboard.errors import ConfigurationError, SendError
 from switchboard.models.events import Event, Hook
 from switchboard.models.messages import Channel, Content, InboundContent, Message

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-from switchboard.adapters import MediaFile, Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import MediaFile, Verification
 from switchboard.errors import (
     ConfigurationError,
     InvalidRequest,

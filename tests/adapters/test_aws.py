@@ -15,7 +15,8 @@ import httpx
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 
-from switchboard.adapters import Account, Verification, _aws, adapter, aws
+from switchboard.adapters import _aws, adapter, aws
+from switchboard.adapters.base import Account, Verification
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.models.events import Failure, Hook, Inbound, Receipt, Usage
 from switchboard.models.messages import Channel, Image, InboundContent, Part, Status

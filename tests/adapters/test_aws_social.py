@@ -11,8 +11,9 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from switchboard.adapters import Account, Verification, adapter
+from switchboard.adapters import adapter
 from switchboard.adapters.aws import Aws
+from switchboard.adapters.base import Account, Verification
 from switchboard.adapters.templates import Template
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable
 from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt, TemplateNews, Usage

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from switchboard.adapters import Account, Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, Verification
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.models.events import Failure, Hook, Inbound, Receipt, Usage
 from switchboard.models.messages import Channel, InboundContent, Status

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from switchboard.adapters import Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Verification
 from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered
 from switchboard.models.events import Inbound, Product, Quoted, Receipt, TemplateNews, Usage

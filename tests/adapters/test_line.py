@@ -12,7 +12,8 @@ import pytest
 from linebot.v3.webhook import SignatureValidator, WebhookParser
 
 from sandbox.carriers.media import PLACEHOLDERS
-from switchboard.adapters import Account, MediaFile, Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, MediaFile, Verification
 from switchboard.errors import (
     ConfigurationError,
     Rejected,

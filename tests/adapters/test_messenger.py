@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from switchboard.adapters import Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Verification
 from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.models.events import Conversation, Inbound, Receipt, Watermark
 from switchboard.models.messages import Channel, InboundContent, Status

@@ -15,7 +15,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from switchboard.adapters import Verification, adapter, base
+from switchboard.adapters import adapter, base
+from switchboard.adapters.base import Verification
 from switchboard.applications import key_pair
 from switchboard.errors import (
     BadSignature,

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from telegram import Update
 
-from switchboard.adapters import Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Verification
 from switchboard.errors import (
     ConfigurationError,
     InvalidRequest,

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from twilio.request_validator import RequestValidator
 
-from switchboard.adapters import Account, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,

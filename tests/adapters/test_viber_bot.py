@@ -12,7 +12,8 @@ from viberbot import Api, BotConfiguration
 from viberbot.api.messages import FileMessage, LocationMessage, PictureMessage, TextMessage, VideoMessage
 from viberbot.api.messages.data_types.location import Location as SdkLocation
 
-from switchboard.adapters import MediaFile, Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import MediaFile, Verification
 from switchboard.errors import (
     ConfigurationError,
     InvalidRequest,

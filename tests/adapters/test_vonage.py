@@ -15,7 +15,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from switchboard.adapters import Account, Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, Verification
 from switchboard.applications import key_pair
 from switchboard.errors import (
     BadSignature,
@@ -1091,8 +1092,16 @@ def test_what_is_not_news_is_skipped(payload: Mapping[str, Any]) -> None:
 
 
 def test_a_callback_may_be_old_or_from_a_fast_clock() -> None:
-    for issued in (1, int(time.time()) + 3600, "soon"):
+    now = int(RECEIVED.timestamp())
+    for issued in (now - 24 * 3600, now + 3600, "soon"):
         adapter(NAME).verify(hook(b"{}", token(b"{}", iat=issued)), ACCOUNT)
+
+
+def test_a_callback_that_is_older_than_its_last_repeat_is_refused() -> None:
+    now = int(RECEIVED.timestamp())
+    for issued in (1, now - 26 * 3600, now + 26 * 3600):
+        with pytest.raises(BadSignature):
+            adapter(NAME).verify(hook(b"{}", token(b"{}", iat=issued)), ACCOUNT)
 
 
 def test_the_scheme_is_written_in_any_case() -> None:

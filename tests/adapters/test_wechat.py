@@ -13,7 +13,8 @@ from wechatpy import parse_message
 from wechatpy.crypto import PrpCrypto, WeChatCrypto
 from wechatpy.utils import WeChatSigner, check_signature
 
-from switchboard.adapters import MediaFile, Verification, adapter, base
+from switchboard.adapters import adapter, base
+from switchboard.adapters.base import MediaFile, Verification
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,

@@ -11,7 +11,8 @@ import pytest
 from pywa import WhatsApp, utils
 from pywa.types.templates import BodyText, TemplateLanguage
 
-from switchboard.adapters import Account, Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, Verification
 from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import (
     BadSignature,

@@ -141,9 +141,9 @@ class Cloud:
             monkeypatch.setenv(name, value)
         transport = httpx.MockTransport(world)
         monkeypatch.setattr(
-            "switchboard.services.httpx.Client", lambda **kwargs: _client(transport, **kwargs)
+            "httpx.Client", lambda **kwargs: _client(transport, **kwargs)
         )
-        monkeypatch.setattr("switchboard.media.addresses", _addresses)
+        monkeypatch.setattr("switchboard.outgoing.addresses", _addresses)
         self._setenv = monkeypatch.setenv
         self.functions: dict[str, ModuleType] = {}
         for path in (ROOT / "functions").iterdir():
@@ -311,9 +311,9 @@ def _addresses(host: str) -> list[str]:
     return PUBLIC.get(host, ["93.184.215.14"])
 
 
-def _client(transport: httpx.MockTransport, **kwargs: Any) -> httpx.Client:
+def _client(transport: httpx.MockTransport, /, **kwargs: Any) -> httpx.Client:
     kwargs.pop("limits", None)
-    return _REAL_CLIENT(transport=transport, **kwargs)
+    return _REAL_CLIENT(**kwargs | {"transport": transport})
 
 
 _REAL_CLIENT = httpx.Client

@@ -34,6 +34,16 @@ def template() -> dict[str, Any]:
     return loaded
 
 
+def http_routes() -> dict[tuple[str, str], str]:
+    """Function by method and path, as the gateway knows them."""
+    return {
+        (event["Properties"]["Method"], event["Properties"]["Path"]): name.removesuffix("Function").lower()
+        for name, resource in template()["Resources"].items()
+        for event in resource.get("Properties", {}).get("Events", {}).values()
+        if event["Type"] == "HttpApi" and "Path" in event["Properties"]
+    }
+
+
 def state_machine(**substitutions: str) -> dict[str, Any]:
     text = (ROOT / "statemachines" / "dispatch.asl.yaml").read_text()
     for name, value in substitutions.items():

@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from switchboard import clock, signing
+from switchboard import clock
 from switchboard.errors import ConfigurationError, Conflict, NotFound, SecretForbidden
 from switchboard.models.account_secrets import ShownSecret, ShownSignatureSecret
 from switchboard.secrets import Secrets
@@ -322,6 +322,8 @@ class Signing:
             api_key = self._api_key()
         except (BotoCoreError, ClientError, ConfigurationError, KeyError, ValueError) as error:
             raise Unsigned from error
+        from switchboard import signing  # with the JWT library
+
         return signing.headers(body, event_id, clock.now(), values, api_key, application_id)
 
     def _live(self) -> KeptSignatureSecrets:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import httpx
 
 from switchboard import clock
-from switchboard.adapters import REGISTRY, Account, Adapter, adapter
+from switchboard.adapters import REGISTRY, adapter
+from switchboard.adapters.base import Account, Adapter
 from switchboard.errors import ConfigurationError, Conflict, Fault, InvalidRequest, NotFound
 from switchboard.models.accounts import AccountRequest
 from switchboard.models.messages import Channel

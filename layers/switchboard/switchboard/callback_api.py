@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from switchboard import api, clock, problems
+from switchboard import api, clock, measures, problems
 from switchboard.models.events import Hook
 from switchboard.receiving import SNS_PROVIDER
 from switchboard.services import Services
@@ -22,11 +22,14 @@ class Callbacks:
 
     def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """An HTTP API request, or a batch of SNS notifications."""
-        if "Records" not in event:
-            return self._app.resolve(event, context)
-        for record in event["Records"]:
-            self._notification(record["Sns"])
-        return {}
+        try:
+            if "Records" not in event:
+                return self._app.resolve(event, context)
+            for record in event["Records"]:
+                self._notification(record["Sns"])
+            return {}
+        finally:
+            measures.flush()
 
     def _callback(self, provider: str, account_id: str) -> Response[str]:
         thanks = self._services.receiving.receive(provider, account_id, api.hook(self._app))

@@ -1,15 +1,20 @@
 """Who is calling: an application by its token, or the account by key and secret."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from switchboard import clock, tokens
-from switchboard.account_secrets import ApiSecrets
+from switchboard import clock
 from switchboard.errors import BadKey, BadToken, MissingCredentials
-from switchboard.store import Store
+
+if TYPE_CHECKING:
+    from switchboard.account_secrets import ApiSecrets
+    from switchboard.store import Store
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class Callers:
         return scheme.lower(), value.strip()
 
     def _application(self, token: str) -> Caller:
+        from switchboard import tokens  # with the JWT library, for who comes with a token
+
         application = self.store.application(tokens.application_id(token))
         if application is None or application.public_key is None:
             raise BadToken

@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import timedelta
 from time import monotonic
 
-from switchboard import clock
+from switchboard import clock, logs, measures
 from switchboard.models.messages import Message
 from switchboard.store import AccountStore, Route
 
@@ -43,6 +43,7 @@ class Circuits:
         until = clock.now() + REFUSED
         self._store.open_circuit(route, message.channel, message.sender, until)
         self._remember(_key(message, route), clock.milliseconds(until))
+        _tell(message, route, "it refuses")
 
     def failed(self, message: Message, route: Route) -> None:
         """The provider was down or could not be reached."""
@@ -51,6 +52,7 @@ class Circuits:
         if self._failures[key] >= FAILURES:
             self._failures.pop(key, None)  # ten records are worked on side by side
             self._remember(key, clock.milliseconds(clock.now() + FAILING))
+            _tell(message, route, "it keeps failing")
 
     def answered(self, message: Message, route: Route) -> None:
         self._failures.pop(_key(message, route), None)
@@ -59,6 +61,17 @@ class Circuits:
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[key] = until, monotonic() + _KNOWN_SECONDS
+
+
+def _tell(message: Message, route: Route, reason: str) -> None:
+    measures.count(measures.CIRCUITS, channel=message.channel, account=route.key)
+    logs.logger.warning(
+        "circuit opened",
+        account=route.key,
+        channel=message.channel,
+        reason=reason,
+        message_uuid=message.message_uuid,
+    )
 
 
 def _key(message: Message, route: Route) -> _Key:

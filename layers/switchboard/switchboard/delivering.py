@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import uniform
 from uuid import uuid4
 
-from switchboard import clock, pace
+from switchboard import clock, measures, pace
 from switchboard.conversations import Conversations
 from switchboard.errors import ConfigurationError, Rejected, SendError, Throttled, Unanswered
 from switchboard.handover import PATIENCE, Handed, Handover, NotYet, TooLate
@@ -62,6 +62,8 @@ class Delivering:
 
     def _message(self, task: MessageTask, record: Record) -> None:
         item = self._claim(task.message_uuid)
+        if item and item.attempts == 1 and item.slot is None:
+            _accepted(item)
         if item is None or self._is_erased(item) or not self._may_go_out(item, _until(item, record)):
             return
         if _is_stale(item):
@@ -115,6 +117,7 @@ class Delivering:
             ),
         )
         if self.store.add_message(item):
+            _accepted(item)
             return item
         there = self.store.retoken(item)
         if there.claimed_by == item.claimed_by:
@@ -156,6 +159,7 @@ class Delivering:
         if not waiting:  # the worker died
             lost = Unknown(at=clock.now(), account="", decision="resent" if policy == "resend" else "waiting")
             self.store.note_unknown(item, lost)
+            _unknown(item, lost)
             item = item.model_copy(update={"unknown": (*item.unknown, lost)})
         left = (wait_until - clock.now()).total_seconds()
         if policy == "wait" and left > 0:
@@ -219,6 +223,7 @@ class Delivering:
         resent = error.repeatable and item.message.on_unknown in (None, "resend")
         outcome = Unknown(at=clock.now(), account=error.account, decision="resent" if resent else "waiting")
         self.store.note_unknown(item, outcome)
+        _unknown(item, outcome)
         if resent:
             self._again(item, give_up_at, error)
         else:
@@ -236,6 +241,21 @@ class Delivering:
 
     def _failed(self, item: MessageItem, status: Status, error: SendError | ConfigurationError) -> None:
         self.transitions.apply([failed(item.uuid, status, error.code, error.provider_code, clock.now())])
+
+
+def _accepted(item: MessageItem) -> None:
+    """Counted here and not where it was accepted: what comes in one by one goes out in batches."""
+    measures.count(measures.ACCEPTED, channel=item.message.channel)
+
+
+def _unknown(item: MessageItem, outcome: Unknown) -> None:
+    measures.count(
+        measures.UNKNOWN,
+        channel=item.message.channel,
+        account=outcome.account,
+        message_uuid=item.uuid,
+        dispatch_uuid=item.link.dispatch_uuid if item.link else None,
+    )
 
 
 def _backoff(attempts: int) -> float:

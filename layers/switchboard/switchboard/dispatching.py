@@ -1,24 +1,26 @@
-"""Starts a dispatch, takes it up again when its execution was lost, and draws up its end."""
+"""Starts a dispatch, takes it up again when its execution was lost, and finds what nobody ended."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
-from switchboard import callbacks, clock
-from switchboard.callers import Caller
+from switchboard import clock
 from switchboard.errors import KeyReused, NotFound
-from switchboard.models.messages import Status
 from switchboard.models.origin import Origin
 from switchboard.models.reading import Places
-from switchboard.models.workflows import Step, message_uuid
-from switchboard.pricing import Prices
+from switchboard.models.workflows import Step
 from switchboard.queues import BATCH, Queue, ReportNews
 from switchboard.repeats import again
 from switchboard.senders import Senders
 from switchboard.store import DispatchItem, MessageItem, Store, keys
 from switchboard.templates import Templates
 from switchboard.workflows import Workflows
+
+if TYPE_CHECKING:
+    from switchboard.callers import Caller
 
 OVERDUE = timedelta(hours=1)
 """How long after the last moment of its last step a dispatch counts as lost."""
@@ -127,52 +129,3 @@ def _patient(steps: Sequence[Step]) -> list[int]:
 def _next_name(dispatch_uuid: str, lost: str) -> str:
     number = lost.removeprefix(dispatch_uuid).removeprefix("-")
     return f"{dispatch_uuid}-{int(number) + 1 if number.isdigit() else 2}"
-
-
-@dataclass(frozen=True)
-class Reporting:
-    store: Store
-    prices: Prices
-
-    def close(self, dispatch_uuid: str, by: str) -> tuple[DispatchItem, dict[str, Any]] | None:
-        """End a dispatch and return it with its one report; None if another closing was first.
-
-        `by` names this closing. The same name again gets the same report, so that a retry can send it.
-        """
-        dispatch = self.store.dispatch(dispatch_uuid)
-        if dispatch is None:
-            return None
-        if dispatch.closed_by is None:
-            report = self._report(dispatch)
-            closed = self.store.close(dispatch_uuid, by, report)
-            if closed is None:
-                return None
-            dispatch = closed
-        if dispatch.closed_by != by or dispatch.report is None:
-            return None
-        return dispatch, dispatch.report
-
-    def _report(self, dispatch: DispatchItem) -> dict[str, Any]:
-        found = (
-            self.store.message(message_uuid(dispatch.dispatch_uuid, step), consistent=True)
-            for step in range(dispatch.step + 1)
-        )
-        messages = [
-            item for item in found if isinstance(item, MessageItem) and item.status is not Status.ACCEPTED
-        ]
-        completed = any(item.satisfied for item in messages)
-        reason = None if completed else _reason(messages)
-        priced = [(item, self.prices.of(item)) for item in messages]
-        total = self.prices.money.total(usage for _, usage in priced if usage)
-        return callbacks.report(dispatch, priced, completed, reason, total, clock.now())
-
-
-def _reason(messages: Sequence[MessageItem]) -> str:
-    """Why a dispatch ended in error: the last message's failure, that nothing came in time, or that nothing
-    was ever sent."""
-    if not messages:
-        return "lost"
-    last = messages[-1]
-    if last.status in (Status.REJECTED, Status.UNDELIVERABLE):
-        return last.status.value
-    return "expired"

@@ -7,7 +7,8 @@ from time import sleep
 import httpx
 
 from switchboard import clock, media, pace
-from switchboard.adapters import Account, Adapter, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, Adapter
 from switchboard.callers import Caller
 from switchboard.circuits import Circuits
 from switchboard.contacts import Contacts
@@ -103,8 +104,8 @@ class Handover:
         return found.provider_id
 
     def _in_order(self, item: MessageItem, message: Message, routes: Routes) -> Iterator[Route]:
-        """Accounts with an open circuit last: better than none. What one of them may have, and would recognise,
-        goes to that one only."""
+        """Accounts with an open circuit last: better than none. What one of them may have, and would
+        recognise, goes to that one only."""
         found = [route for route in routes.found if message.channel in self.adapter(route.provider).channels]
         last = item.unknown[-1].account if item.unknown else ""
         found = [

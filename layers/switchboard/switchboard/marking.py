@@ -6,7 +6,8 @@ from typing import Literal
 
 import httpx
 
-from switchboard.adapters import Adapter, Known, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Adapter, Known
 from switchboard.callers import Caller
 from switchboard.errors import Fault, InvalidRequest, NotFound
 from switchboard.models.messages import Channel
@@ -26,8 +27,8 @@ class Marking:
     def mark(
         self, message_uuid: str, change: Literal["read", "revoked"], caller: Caller, *, typing: bool
     ) -> None:
-        """Done when this returns. NotFound also for another application's; InvalidRequest where the channel has
-        no such thing; SendError or ConfigurationError if the provider did not do it."""
+        """Done when this returns. NotFound also for another application's; InvalidRequest where the channel
+        has no such thing; SendError or ConfigurationError if the provider did not do it."""
         item = self.store.message(message_uuid, consistent=True)
         if item is None or not caller.may_see(item.application_id):
             raise NotFound(message_uuid)

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from switchboard.adapters import Account, Adapter, MediaFile, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, Adapter, MediaFile
 from switchboard.channels import CHANNELS, MB
 from switchboard.errors import ConfigurationError, Rejected, SendError, Unavailable
 from switchboard.models.messages import (

@@ -15,7 +15,6 @@ from typing import Any, Literal
 from switchboard import callbacks, clock, logs, measures
 from switchboard.account_secrets import Signing, Unsigned
 from switchboard.bus import Bus, NotTaken
-from switchboard.dispatching import Reporting
 from switchboard.endpoints import Endpoints, NotNow
 from switchboard.errors import Rejected, SendError
 from switchboard.media import Media as Keeper
@@ -24,6 +23,7 @@ from switchboard.models.applications import Application, Webhook, Webhooks
 from switchboard.models.messages import InboundMedia, Status, Version
 from switchboard.outgoing import Answer, NoAnswer, Outgoing, Refused
 from switchboard.queues import NEWS, InboundNews, Later, News, NewsQueue, Record, ReportNews, StatusNews
+from switchboard.reporting import Reporting
 from switchboard.store import KEPT, FailedEvent, FailedStore, InboundItem, MessageItem, Store
 from switchboard.store.keys import ACCOUNT
 

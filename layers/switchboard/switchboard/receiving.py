@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from switchboard import clock
-from switchboard.adapters import REGISTRY, Account, Adapter, adapter
+from switchboard.adapters import REGISTRY, adapter
+from switchboard.adapters.base import Account, Adapter
 from switchboard.contacts import Contacts
 from switchboard.conversations import Conversations
 from switchboard.errors import BadSignature, NotFound

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from switchboard import logs
+from switchboard import logs, measures
 from switchboard.queues import Later, Queue, Record
 
 _pool = ThreadPoolExecutor(max_workers=10)
@@ -17,7 +17,8 @@ def work(event: dict[str, Any], queue: Queue | None, handle: Callable[[Record], 
     the queue's own timeout, and in the end to the dead-letter queue.
     """
     records = [Record.of(record) for record in event["Records"]]
-    done = _pool.map(lambda record: _handle(record, queue, handle), records)
+    done = list(_pool.map(lambda record: _handle(record, queue, handle), records))
+    measures.flush()
     return {
         "batchItemFailures": [
             {"itemIdentifier": record.id}
@@ -36,6 +37,6 @@ def _handle(record: Record, queue: Queue | None, handle: Callable[[Record], None
             queue.postpone(record, later.seconds)
             return False
     except Exception as error:  # one bad record must not take the other nine with it
-        logs.failure("record failed", error, record_id=record.id)
+        logs.failure("record failed", error, record_id=record.id, **logs.named(record.body))
         return False
     return True

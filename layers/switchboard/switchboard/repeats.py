@@ -5,18 +5,22 @@ starts it finds the repeat: there is nothing else to read or to keep. Beside it 
 and, while the request is worked on, until when it can be.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4, uuid5
 
 from switchboard import clock
-from switchboard.callers import Caller
 from switchboard.errors import Fault, InvalidRequest, KeyReused, StillRunning
 from switchboard.models.origin import Origin
+
+if TYPE_CHECKING:
+    from switchboard.callers import Caller
 
 HEADER = "idempotency-key"
 KEPT = timedelta(hours=24)
@@ -27,7 +31,7 @@ _KEY = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,254}")
 _GENERATIONS = 100
 
 Body = dict[str, str]
-Start = Callable[[object, str, Caller, Origin | None], Body]
+Start = Callable[[object, str, "Caller", Origin | None], Body]
 
 
 class Outlived(Exception):

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from switchboard.adapters import Account
 from switchboard.errors import ConfigurationError, Unavailable
+
+if TYPE_CHECKING:
+    from switchboard.adapters.base import Account
 
 _SECONDS = 300
 
@@ -79,9 +81,11 @@ class Accounts:
         self._prefix = prefix
         self._defaults = defaults
 
-    def account(self, provider: str, account_id: str = "default", *, fresh: bool = False) -> Account:
+    def account(self, provider: str, account_id: str = "default", *, fresh: bool = False) -> "Account":
         """`fresh` as it is now. ConfigurationError when there is no such account."""
         settings = self.settings(provider, account_id, fresh=fresh)
+        from switchboard.adapters.base import Account  # with all that makes HTTP calls
+
         return Account(provider, account_id, self._defaults | settings)
 
     def settings(self, provider: str, account_id: str, *, fresh: bool = False) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Takes a message in: durable in the table and in the queue before anybody hears that it was accepted."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from switchboard import clock
-from switchboard.callers import Caller
 from switchboard.errors import NotFound
 from switchboard.models.messages import Message
 from switchboard.models.origin import Origin
@@ -13,6 +15,9 @@ from switchboard.repeats import again
 from switchboard.senders import Senders
 from switchboard.store import MessageItem, Store, keys
 from switchboard.templates import Templates
+
+if TYPE_CHECKING:
+    from switchboard.callers import Caller
 
 
 @dataclass(frozen=True)

@@ -1,73 +1,59 @@
 """Puts the parts together for a function. Each is made when first used, so that none pays for the others."""
 
+from __future__ import annotations
+
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
-import httpx
 from botocore.config import Config
 
 from switchboard import logs
-from switchboard.account_secrets import ApiSecrets, SignatureSecrets, Signing
-from switchboard.accounts import ProviderAccounts
-from switchboard.applications import Applications
-from switchboard.bus import Bus
-from switchboard.callers import Callers
-from switchboard.circuits import Circuits
-from switchboard.contacts import Contacts
-from switchboard.conversations import Conversations
-from switchboard.delivering import Delivering
-from switchboard.dispatching import Dispatching, Reporting
-from switchboard.endpoints import Endpoints
-from switchboard.external_accounts import ExternalAccounts
-from switchboard.handover import Handover
-from switchboard.limits import Limits
-from switchboard.marking import Marking
-from switchboard.media import Media
-from switchboard.models.applications import Webhook, Webhooks
-from switchboard.models.events import Receipt
-from switchboard.money import Money
-from switchboard.notifying import Notifying, Remembered
-from switchboard.numbers import Numbers
-from switchboard.outgoing import ANSWER_SECONDS, CONNECT_SECONDS, Guard, Outgoing, Transport
-from switchboard.pace import Pace
-from switchboard.pricing import Prices
-from switchboard.queues import NewsQueue, Queue, Way
-from switchboard.receiving import Receiving
-from switchboard.redacting import Redacting
-from switchboard.replaying import Replaying
-from switchboard.secrets import Accounts, Secrets
-from switchboard.senders import Senders
-from switchboard.sending import Sending
 from switchboard.settings import Settings
-from switchboard.sns import Sns
-from switchboard.starting import Starting
-from switchboard.store import (
-    AccountStore,
-    ContactStore,
-    ConversationStore,
-    EndpointStore,
-    FailedStore,
-    PaceStore,
-    ReceiptStore,
-    RedactionStore,
-    RequestStore,
-    SecretStore,
-    Store,
-    TemplateStore,
-)
-from switchboard.store.calls import Table
-from switchboard.template_catalog import TemplateCatalog
-from switchboard.templates import Templates
-from switchboard.transitions import Transitions
-from switchboard.workflows import Workflows
 
-PROVIDER_TIMEOUT = httpx.Timeout(10, connect=3)
-CLIENT_TIMEOUT = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-_CONNECTIONS = httpx.Limits(max_connections=50, max_keepalive_connections=20)
+if TYPE_CHECKING:
+    import httpx
 
+    from switchboard.account_secrets import ApiSecrets, SignatureSecrets
+    from switchboard.accounts import ProviderAccounts
+    from switchboard.applications import Applications
+    from switchboard.bus import Bus
+    from switchboard.callers import Callers
+    from switchboard.contacts import Contacts
+    from switchboard.conversations import Conversations
+    from switchboard.delivering import Delivering
+    from switchboard.dispatching import Dispatching
+    from switchboard.external_accounts import ExternalAccounts
+    from switchboard.limits import Limits
+    from switchboard.marking import Marking
+    from switchboard.media import Media
+    from switchboard.models.applications import Webhook, Webhooks
+    from switchboard.models.events import Receipt
+    from switchboard.money import Money
+    from switchboard.notifying import Notifying
+    from switchboard.numbers import Numbers
+    from switchboard.outgoing import Guard, Outgoing
+    from switchboard.pricing import Prices
+    from switchboard.queues import NewsQueue, Queue
+    from switchboard.receiving import Receiving
+    from switchboard.redacting import Redacting
+    from switchboard.replaying import Replaying
+    from switchboard.secrets import Accounts, Secrets
+    from switchboard.senders import Senders
+    from switchboard.sending import Sending
+    from switchboard.sns import Sns
+    from switchboard.starting import Starting
+    from switchboard.store import AccountStore, FailedStore, ReceiptStore, SecretStore, Store
+    from switchboard.store.calls import Table
+    from switchboard.template_catalog import TemplateCatalog
+    from switchboard.templates import Templates
+    from switchboard.transitions import Transitions
+    from switchboard.workflows import Workflows
 
-T = TypeVar("T", bound=Table)
+PROVIDER_SECONDS = {"timeout": 10, "connect": 3}
+_CONNECTIONS = {"max_connections": 50, "max_keepalive_connections": 20}
+
+T = TypeVar("T", bound="Table")
 
 
 class Services:
@@ -85,10 +71,14 @@ class Services:
 
     @cached_property
     def store(self) -> Store:
+        from switchboard.store import Store
+
         return self._table(Store)
 
     @cached_property
     def account_store(self) -> AccountStore:
+        from switchboard.store import AccountStore
+
         return self._table(AccountStore)
 
     @cached_property
@@ -97,10 +87,14 @@ class Services:
 
     @cached_property
     def outbound(self) -> Queue:
+        from switchboard.queues import Queue
+
         return Queue(self._sqs, self.settings.outbound_queue_url)
 
     @cached_property
     def urgent(self) -> Queue:
+        from switchboard.queues import Queue
+
         return Queue(self._sqs, self.settings.urgent_queue_url)
 
     def outbound_queue(self, event: dict[str, Any]) -> Queue:
@@ -110,31 +104,45 @@ class Services:
 
     @cached_property
     def webhooks(self) -> NewsQueue:
+        from switchboard.queues import NewsQueue, Way
+
         ways: tuple[Way, ...] = ("webhook", "bus") if self.settings.publish_events else ("webhook",)
         return NewsQueue(self._sqs, self.settings.webhooks_queue_url, ways)
 
     @cached_property
     def refused(self) -> Queue:
+        from switchboard.queues import Queue
+
         return Queue(self._sqs, self.settings.refused_queue_url)
 
     @cached_property
     def redactions_queue(self) -> Queue:
+        from switchboard.queues import Queue
+
         return Queue(self._sqs, self.settings.redactions_queue_url)
 
     @cached_property
     def bus(self) -> Bus:
+        from switchboard.bus import Bus
+
         return Bus(_Lazy("events"), self.settings.bus_name)
 
     @cached_property
     def workflows(self) -> Workflows:
+        from switchboard.workflows import Workflows
+
         return Workflows(_Lazy("stepfunctions"), self.settings.state_machine_arn)
 
     @cached_property
     def secrets(self) -> Secrets:
+        from switchboard.secrets import Secrets
+
         return Secrets(_aws("secretsmanager"))
 
     @cached_property
     def accounts(self) -> Accounts:
+        from switchboard.secrets import Accounts
+
         return Accounts(
             self.secrets,
             self.settings.provider_secrets,
@@ -146,22 +154,33 @@ class Services:
 
     @cached_property
     def callers(self) -> Callers:
+        from switchboard.callers import Callers
+
         return Callers(self.store, self.api_secrets)
 
     @cached_property
     def limits(self) -> Limits:
+        from switchboard.limits import Limits
+        from switchboard.store import RequestStore
+
         return Limits(self._table(RequestStore), self.settings.requests_per_second)
 
     @cached_property
     def _secret_store(self) -> SecretStore:
+        from switchboard.store import SecretStore
+
         return self._table(SecretStore)
 
     @cached_property
     def api_secrets(self) -> ApiSecrets:
+        from switchboard.account_secrets import ApiSecrets
+
         return ApiSecrets(self._secret_store, self.secrets, self.settings.account_secret)
 
     @cached_property
     def signature_secrets(self) -> SignatureSecrets:
+        from switchboard.account_secrets import SignatureSecrets
+
         settings = self.settings
         return SignatureSecrets(
             self._secret_store, self.secrets, settings.signature_secret, settings.signature_secrets
@@ -169,20 +188,28 @@ class Services:
 
     @cached_property
     def money(self) -> Money:
+        from switchboard.money import Money
+
         return Money(self.settings.currency, self.settings.exchange_rates)
 
     @cached_property
     def prices(self) -> Prices:
+        from switchboard.pricing import Prices
+
         return Prices(self.money)
 
     @cached_property
     def senders(self) -> Senders:
+        from switchboard.senders import Senders
+
         return Senders(
             self.store, self.account_store, self._account_webhooks, self.settings.default_providers
         )
 
     @cached_property
     def _account_webhooks(self) -> Webhooks:
+        from switchboard.models.applications import Webhooks
+
         return Webhooks(
             status_url=_webhook(self.settings.status_url),
             inbound_url=_webhook(self.settings.inbound_url),
@@ -191,40 +218,63 @@ class Services:
 
     @cached_property
     def applications(self) -> Applications:
+        from switchboard.applications import Applications
+        from switchboard.store import EndpointStore
+
         return Applications(self.store, self._table(EndpointStore), self.guard)
 
     @cached_property
     def guard(self) -> Guard:
+        from switchboard.outgoing import Guard
+
         return Guard(self.settings.allow_loopback)
 
     @cached_property
     def outgoing(self) -> Outgoing:
         """For addresses that somebody else chose."""
-        transport = Transport(self.guard, _CONNECTIONS)
-        return Outgoing(self.guard, httpx.Client(timeout=CLIENT_TIMEOUT, transport=transport))
+        import httpx
+
+        from switchboard.outgoing import ANSWER_SECONDS, CONNECT_SECONDS, Outgoing, Transport
+
+        transport = Transport(self.guard, httpx.Limits(**_CONNECTIONS))
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+        return Outgoing(self.guard, httpx.Client(timeout=timeout, transport=transport))
 
     @cached_property
     def template_catalog(self) -> TemplateCatalog:
+        from switchboard.store import TemplateStore
+        from switchboard.template_catalog import TemplateCatalog
+
         return TemplateCatalog(self._table(TemplateStore), self.senders, self.accounts, self._provider_client)
 
     @cached_property
     def provider_accounts(self) -> ProviderAccounts:
+        from switchboard.accounts import ProviderAccounts
+
         return ProviderAccounts(self.account_store, self.store, self.accounts, self._provider_client)
 
     @cached_property
     def external_accounts(self) -> ExternalAccounts:
+        from switchboard.external_accounts import ExternalAccounts
+
         return ExternalAccounts(self.provider_accounts)
 
     @cached_property
     def numbers(self) -> Numbers:
+        from switchboard.numbers import Numbers
+
         return Numbers(self.account_store, self.store)
 
     @cached_property
     def sending(self) -> Sending:
+        from switchboard.sending import Sending
+
         return Sending(self.store, self.outbound, self.urgent, self.senders, self.templates)
 
     @cached_property
     def dispatching(self) -> Dispatching:
+        from switchboard.dispatching import Dispatching
+
         return Dispatching(
             self.store,
             self.workflows,
@@ -236,22 +286,34 @@ class Services:
 
     @cached_property
     def starting(self) -> Starting:
-        return Starting(self.sending, self.dispatching, self.guard)
+        from switchboard.starting import Starting
+
+        return Starting(self.sending, lambda: self.dispatching, lambda: self.guard)
 
     @cached_property
     def transitions(self) -> Transitions:
+        from switchboard.transitions import Transitions
+
         return Transitions(self.store, self.webhooks, self.workflows, self.money, prices=lambda: self.prices)
 
     @cached_property
     def conversations(self) -> Conversations:
+        from switchboard.conversations import Conversations
+        from switchboard.store import ConversationStore
+
         return Conversations(self._table(ConversationStore), self.transitions)
 
     @cached_property
     def receipts(self) -> ReceiptStore:
+        from switchboard.store import ReceiptStore
+
         return self._table(ReceiptStore)
 
     @cached_property
     def contacts(self) -> Contacts:
+        from switchboard.contacts import Contacts
+        from switchboard.store import ContactStore
+
         return Contacts(
             self._table(ContactStore),
             frozenset(self.settings.opt_out_words),
@@ -261,10 +323,15 @@ class Services:
 
     @cached_property
     def templates(self) -> Templates:
+        from switchboard.store import TemplateStore
+        from switchboard.templates import Templates
+
         return Templates(self._table(TemplateStore), self.senders)
 
     @cached_property
     def receiving(self) -> Receiving:
+        from switchboard.receiving import Receiving
+
         return Receiving(
             self.store,
             self.webhooks,
@@ -282,10 +349,14 @@ class Services:
 
     @cached_property
     def _provider_client(self) -> httpx.Client:
-        return httpx.Client(timeout=PROVIDER_TIMEOUT, limits=_CONNECTIONS)
+        import httpx
+
+        return httpx.Client(timeout=httpx.Timeout(**PROVIDER_SECONDS), limits=httpx.Limits(**_CONNECTIONS))
 
     @cached_property
     def _sns(self) -> Sns:
+        from switchboard.sns import Sns
+
         return Sns(self._provider_client)
 
     @cached_property
@@ -294,6 +365,8 @@ class Services:
 
     @cached_property
     def media(self) -> Media:
+        from switchboard.media import Media
+
         gateway = self.settings.media_gateway
         return Media(
             self._provider_client,
@@ -306,6 +379,12 @@ class Services:
 
     @cached_property
     def delivering(self) -> Delivering:
+        from switchboard.circuits import Circuits
+        from switchboard.delivering import Delivering
+        from switchboard.handover import Handover
+        from switchboard.pace import Pace
+        from switchboard.store import PaceStore
+
         return Delivering(
             self.store,
             self.transitions,
@@ -326,6 +405,9 @@ class Services:
 
     @cached_property
     def redacting(self) -> Redacting:
+        from switchboard.redacting import Redacting
+        from switchboard.store import RedactionStore
+
         return Redacting(
             self._table(RedactionStore),
             self.store,
@@ -338,18 +420,30 @@ class Services:
 
     @cached_property
     def failed_events(self) -> FailedStore:
+        from switchboard.store import FailedStore
+
         return self._table(FailedStore)
 
     @cached_property
     def replaying(self) -> Replaying:
+        from switchboard.replaying import Replaying
+
         return Replaying(self.failed_events, self.webhooks)
 
     @cached_property
     def marking(self) -> Marking:
+        from switchboard.marking import Marking
+
         return Marking(self.store, self.accounts, self._provider_client)
 
     @cached_property
     def notifying(self) -> Notifying:
+        from switchboard.account_secrets import Signing
+        from switchboard.endpoints import Endpoints
+        from switchboard.notifying import Notifying, Remembered
+        from switchboard.reporting import Reporting
+        from switchboard.store import EndpointStore
+
         return Notifying(
             self.store,
             self.webhooks,
@@ -394,6 +488,8 @@ def _aws(service: str) -> Any:
 
 
 def _webhook(url: object) -> Webhook | None:
+    from switchboard.models.applications import Webhook
+
     return Webhook(address=str(url)) if url else None
 
 

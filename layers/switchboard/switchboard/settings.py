@@ -71,8 +71,8 @@ class Settings(Frozen):
     default_providers: Annotated[
         Mapping[Channel, str], BeforeValidator(_pairs), AfterValidator(_over_defaults)
     ] = Field(default_factory=dict, validate_default=True)
-    """Who carries a channel for a sender that has no provider account of its own: DEFAULT_PROVIDERS, but for those
-    that are named."""
+    """Who carries a channel for a sender that has no provider account of its own: as in DEFAULT_PROVIDERS,
+    where it is not named here."""
     currency: str = "EUR"
     exchange_rates: Annotated[dict[str, Decimal], BeforeValidator(_pairs)] = Field(default_factory=dict)
     """What one unit of another currency is worth in `currency`."""

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
-import jwt
-
 ISSUER = "Vonage"
 """What receivers were told to look for."""
 PREFIX = "whsec_"
@@ -34,6 +32,8 @@ def headers(
     event_id  the same at every attempt; `moment` is this one's
     secrets   those that are live; the first signs the JWT. At least one.
     """
+    import jwt  # only whoever signs pays for it
+
     seconds = int(moment.timestamp())
     claims = {
         "iat": seconds,

@@ -10,13 +10,14 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from switchboard import clock
-from switchboard.adapters import Account
+from switchboard.adapters.base import Account
 from switchboard.errors import BadSignature, Unavailable
 from switchboard.models.events import Hook
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SECONDS = 5.0
 """Longest time for one answer, however steadily it drips."""
 LARGEST_ANSWER = 16 * 1024
+WINDOW = timedelta(hours=2)
+"""How old a message can be. SNS repeats one for an hour at most."""
 KEPT = 16
 """Keys that are remembered. Each region has one at a time, for years."""
 
@@ -66,6 +69,7 @@ class Sns:
         if not isinstance(topics, list | tuple) or message.get("TopicArn") not in topics:
             raise BadSignature("not one of the account's topics")
         self._prove(message, SIGNED[kind])
+        _fresh(message, hook)
         if kind == SUBSCRIPTION:
             self._confirm(message)
         return _notification(message) if kind == NOTIFICATION else None
@@ -165,6 +169,16 @@ def _signed(message: Mapping[str, Any], names: tuple[str, ...]) -> bytes:
         return "".join(f"{line}\n" for line in lines).encode()
     except UnicodeEncodeError:
         raise BadSignature("half a surrogate pair") from None
+
+
+def _fresh(message: Mapping[str, Any], hook: Hook) -> None:
+    """BadSignature for a proven message that is too old to be SNS's own repeat."""
+    try:
+        age = hook.received_at - clock.from_wire(message["Timestamp"]) if hook.received_at else timedelta()
+    except (ValueError, TypeError):
+        raise BadSignature("Timestamp") from None
+    if not -WINDOW <= age <= WINDOW:
+        raise BadSignature("Timestamp")
 
 
 def _url(value: object) -> httpx.URL:

@@ -4,27 +4,33 @@
 names every fault of a body.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from switchboard import logs
-from switchboard.callers import Caller
 from switchboard.channels import CHANNELS
-from switchboard.dispatching import Dispatching
 from switchboard.models import v01, v1
 from switchboard.models.faults import Faults
 from switchboard.models.messages import Message
 from switchboard.models.origin import Origin
 from switchboard.models.workflows import Step, message_uuid
-from switchboard.outgoing import Guard
-from switchboard.sending import Sending
+
+if TYPE_CHECKING:
+    from switchboard.callers import Caller
+    from switchboard.dispatching import Dispatching
+    from switchboard.outgoing import Guard
+    from switchboard.sending import Sending
 
 
 @dataclass(frozen=True)
 class Starting:
     sending: Sending
-    dispatching: Dispatching
-    guard: Guard
+    dispatching: Callable[[], Dispatching]
+    guard: Callable[[], Guard]
+    """A callable, as it is rarely needed and brings all that makes HTTP calls."""
 
     def message(
         self, body: object, uuid: str, caller: Caller, origin: Origin | None = None
@@ -39,7 +45,7 @@ class Starting:
         """A dispatch, which has version 0.1 only."""
         steps = v01.workflow(body, uuid)
         _warn(uuid, steps)
-        self.dispatching.start(uuid, steps, caller, v01.places, origin)
+        self.dispatching().start(uuid, steps, caller, v01.places, origin)
         return {"dispatch_uuid": uuid}
 
     def message_v1(
@@ -55,14 +61,14 @@ class Starting:
         _warn(uuid, steps)
         # A plain failover is told by the statuses of its messages alone, as Vonage's is.
         has_conditions = any(step.condition for step in steps)
-        self.dispatching.start(uuid, steps, caller, v1.places, origin, reports=has_conditions)
+        self.dispatching().start(uuid, steps, caller, v1.places, origin, reports=has_conditions)
         return {"message_uuid": message_uuid(uuid, 0), "workflow_id": uuid}
 
     def _check_webhooks(self, messages: Sequence[Message]) -> None:
         """InvalidRequest names those that can never be called."""
         faults = Faults()
         for number, message in enumerate(messages):
-            reason = self.guard.fault(message.callback.url) if message.callback.url else None
+            reason = self.guard().fault(message.callback.url) if message.callback.url else None
             if reason:
                 faults.add(v1.webhook_name(number), reason)
         faults.check()

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import httpx
 
-from switchboard.adapters import Account, Adapter, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, Adapter
 from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import ConfigurationError, Fault, InvalidRequest, NotFound, Rejected
 from switchboard.models.messages import Channel

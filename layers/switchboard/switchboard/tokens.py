@@ -61,7 +61,7 @@ def _decode(token: str, key: str | None, algorithms: list[str], options: dict[st
 
 
 def _number(value: object) -> float | None:
-    """A plain JSON number; booleans, strings and infinities are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e12:
+    """A plain JSON number; booleans, strings, infinities and NaN are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e12:
         return None
     return float(value)

@@ -14,18 +14,30 @@ already in the queue. A receipt that comes twice loses at 2, and its entry is vo
 Where events go out on the bus too, 1 puts a second entry of the same name in the same call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from switchboard import failures
+from switchboard import failures, measures
 from switchboard.models.events import Failure, Usage
 from switchboard.models.messages import Part, Status
 from switchboard.money import Money
 from switchboard.queues import NewsQueue, StatusNews
 from switchboard.store import MessageItem, PartRecord, StatusRecord, Store
 from switchboard.workflows import Workflows
+
+if TYPE_CHECKING:
+    from switchboard.pricing import Prices
+
+MEASURED = {
+    Status.SUBMITTED: measures.SUBMITTED,
+    Status.DELIVERED: measures.DELIVERED,
+    Status.READ: measures.READ,
+    Status.REJECTED: measures.FAILED,
+    Status.UNDELIVERABLE: measures.FAILED,
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,8 @@ class Transitions:
     webhooks: NewsQueue
     workflows: Workflows
     money: Money
+    prices: "Callable[[], Prices]"
+    """Needed for what is measured only."""
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Apply changes in order. One that does not lead forward changes nothing."""
@@ -101,12 +115,43 @@ class Transitions:
         item, moved = self.store.advance(
             change.message_uuid, change.status, record, change.provider_id, change.provider
         )
-        if item is None or item.link is None:
+        if item is None:
+            return
+        if measures.is_on():
+            self._measure(item, name if moved else "", record.usage)
+        if item.link is None:
             return
         # A repeat tells the dispatch again, in case its first coming died here. Told twice is harmless.
         reached = item.statuses.get(item.link.needs)
         if item.status.is_failure or (reached is not None and (not moved or reached.by == name)):
             self.tell(item)
+
+    def _measure(self, item: MessageItem, name: str, usage: Usage | None) -> None:
+        """Count what was written under `name`, and the message's price once it is known."""
+        channel, account = item.message.channel, item.provider or ""
+        link = item.link
+        since = link.queued_at if link else item.accepted_at
+        written = {status: record for status, record in item.statuses.items() if record.by == name}
+        for status, record in written.items():
+            measures.count(
+                MEASURED[status],
+                max(0.0, (record.at - since).total_seconds()),  # by two clocks
+                channel=channel,
+                account=account,
+                message_uuid=item.uuid,
+                dispatch_uuid=link.dispatch_uuid if link else None,
+                code=record.failure.code if record.failure else None,
+            )
+            if status is Status.SUBMITTED or status.is_failure:
+                rate = 100 if status.is_failure else 0
+                measures.count(measures.FAILURE_RATE, rate, channel=channel, account=account)
+        before = {status: record for status, record in item.statuses.items() if status not in written}
+        status = max(before, key=lambda status: status.rank, default=Status.ACCEPTED)
+        prices = self.prices()
+        cost = prices.of(item) or usage
+        known = prices.of(item.model_copy(update={"statuses": before, "status": status}))
+        if cost and known is None and cost.currency == self.money.currency:
+            measures.count(measures.SPEND, float(cost.price), channel=channel, account=account)
 
     def tell(self, item: MessageItem) -> None:
         """Tell the waiting step how its message fared, if that is decided."""

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from sandbox.carriers.apple import BUSINESS, MSP, Apple
 from sandbox.carriers.media import PLACEHOLDERS
-from switchboard.adapters import Account, MediaFile, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, MediaFile
 from switchboard.errors import (
     BadSignature,
     ConfigurationError,

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from sandbox.carriers.infobip import Infobip
-from switchboard.adapters import Account, Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, Verification
 from switchboard.errors import (
     ConfigurationError,
     Rejected,

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from sandbox.carriers.infobip import Infobip
-from switchboard.adapters import Account
+from switchboard.adapters.base import Account
 from switchboard.adapters.infobip import Infobip as Adapter
 from switchboard.adapters.templates import Template
 from switchboard.errors import Rejected

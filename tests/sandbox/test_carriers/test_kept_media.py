@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from switchboard.adapters import Account
 from switchboard.adapters._whatsapp import MEDIA_URL
+from switchboard.adapters.base import Account
 from switchboard.adapters.line import DATA_URL
 from switchboard.adapters.telegram import GET_FILE
 from switchboard.clock import now

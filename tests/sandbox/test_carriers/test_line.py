@@ -21,7 +21,8 @@ from linebot.v3.messaging.exceptions import ApiException
 from linebot.v3.webhook import WebhookParser
 
 from sandbox.carriers.line import BOT, Line
-from switchboard.adapters import Account, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account
 from switchboard.errors import Rejected, Throttled, Unanswered, Unavailable
 from switchboard.models.events import Hook, Inbound, Receipt
 from switchboard.models.messages import Channel, Message, Status, Text

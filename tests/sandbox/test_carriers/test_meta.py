@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from sandbox.carriers.messenger import Messenger
-from switchboard.adapters import Account, Verification, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, Verification
 from switchboard.errors import Rejected
 from switchboard.models.events import Event, Hook, Receipt, Watermark
 from switchboard.models.messages import Channel, Message, Status

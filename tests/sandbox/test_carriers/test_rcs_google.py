@@ -20,7 +20,8 @@ from google.oauth2.service_account import Credentials as ServiceAccount
 
 from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.rcs_google import AUDIENCE, CLIENT_EMAIL, GRANT, SCOPE, RcsGoogle
-from switchboard.adapters import Account, adapter, base
+from switchboard.adapters import adapter, base
+from switchboard.adapters.base import Account
 from switchboard.errors import SendError, Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.models.events import Hook, Inbound, Receipt
 from switchboard.models.messages import (

@@ -12,8 +12,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from sandbox.carriers.aws_senders import ACCOUNT_AGENT
-from switchboard.adapters import Account, adapter
-from switchboard.adapters.base import Known
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, Known
 from switchboard.errors import SendError, Unreachable
 from switchboard.models.events import Hook, Inbound, Quoted, Receipt
 from switchboard.models.messages import Channel, Content, InboundContent, Message, Status, Sticker

@@ -14,7 +14,8 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter
 from telegram.request import HTTPXRequest
 
 from sandbox.carriers.telegram import BOT, Telegram
-from switchboard.adapters import Account, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account
 from switchboard.errors import (
     ConfigurationError,
     Rejected,

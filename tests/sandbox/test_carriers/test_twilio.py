@@ -14,7 +14,8 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from sandbox.carriers.twilio import NUMBER, Twilio
-from switchboard.adapters import Account, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account
 from switchboard.errors import (
     ConfigurationError,
     Rejected,

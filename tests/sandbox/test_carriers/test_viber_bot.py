@@ -11,7 +11,8 @@ from viberbot import Api, BotConfiguration
 from viberbot.api.messages import FileMessage, PictureMessage, TextMessage, URLMessage
 
 from sandbox.carriers.viber_bot import BOT, NAME, URI, ViberBot
-from switchboard.adapters import Account, MediaFile, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account, MediaFile
 from switchboard.errors import Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.models.events import Hook, Inbound, Receipt
 from switchboard.models.messages import Channel, Content, Image, Location, Message, Status, Text, Video

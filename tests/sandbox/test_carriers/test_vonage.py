@@ -26,7 +26,8 @@ from vonage_jwt import verify_signature
 from vonage_messages import models
 
 from sandbox.carriers.vonage import Vonage
-from switchboard.adapters import Account, adapter
+from switchboard.adapters import adapter
+from switchboard.adapters.base import Account
 from switchboard.applications import key_pair
 from switchboard.errors import (
     BadSignature,

@@ -16,7 +16,8 @@ from wechatpy.exceptions import WeChatClientException
 
 from sandbox.carriers.config import Config
 from sandbox.carriers.wechat import APP_ID, BOT, WeChat
-from switchboard.adapters import Account, MediaFile, adapter, base
+from switchboard.adapters import adapter, base
+from switchboard.adapters.base import Account, MediaFile
 from switchboard.errors import Rejected, SendError, Throttled, Unanswered, Unavailable, Unreachable
 from switchboard.models.events import Event, Hook, Inbound, Receipt
 from switchboard.models.messages import (

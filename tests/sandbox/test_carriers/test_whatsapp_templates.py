@@ -25,7 +25,7 @@ from pywa.types.templates import (
 from pywa.types.templates import Template as PywaTemplate
 
 from sandbox.carriers.whatsapp import BUSINESS_ACCOUNT, WhatsApp
-from switchboard.adapters import Account, Verification
+from switchboard.adapters.base import Account, Verification
 from switchboard.adapters.templates import Template
 from switchboard.adapters.whatsapp_cloud import WhatsAppCloud
 from switchboard.errors import ConfigurationError, Rejected

@@ -2,9 +2,10 @@
 
 from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from switchboard.adapters.base import Account, Adapter, Known, MediaFile, Token, Verification
+if TYPE_CHECKING:
+    from switchboard.adapters.base import Adapter
 
 # provider name -> module and class. Modules are loaded when first used: an import is cold start.
 REGISTRY = {
@@ -24,10 +25,7 @@ REGISTRY = {
 
 
 @cache
-def adapter(provider: str) -> Adapter:
+def adapter(provider: str) -> "Adapter":
     """The adapter of a provider. KeyError when there is none of that name."""
     module, _, name = REGISTRY[provider].partition(":")
-    return cast(Adapter, getattr(import_module(module), name)())
-
-
-__all__ = ["REGISTRY", "Account", "Adapter", "Known", "MediaFile", "Token", "Verification", "adapter"]
+    return cast("Adapter", getattr(import_module(module), name)())

@@ -103,6 +103,9 @@ KEY_BYTES, IV = 32, bytes(16)  # of AES-CTR; a key is used for one file only
 KEY_PREFIX = "00"
 CLOCK_SKEW = 60
 """Seconds by which Apple's clock may be ahead of ours."""
+TOKEN_SECONDS = 86_400
+"""How long a token can be of use to whoever got hold of it, if it does not end sooner itself. How long Apple
+uses one, it does not say."""
 LARGEST_BODY = 1024 * 1024
 """Bytes of an unzipped callback; what is large in one is only referred to."""
 GZIP = b"\x1f\x8b"
@@ -213,9 +216,12 @@ class Apple(Adapter):
         if scheme.lower() != "bearer":
             raise BadSignature("authorization")
         try:
-            jwt.decode(token, key, algorithms=["HS256"], audience=ours, leeway=CLOCK_SKEW)
+            claims = jwt.decode(token, key, algorithms=["HS256"], audience=ours, leeway=CLOCK_SKEW)
         except (jwt.PyJWTError, UnicodeError):
             raise BadSignature("authorization") from None
+        issued = claims.get("iat")
+        if issued is not None and float(issued) < time.time() - TOKEN_SECONDS:  # a number: it was checked
+            raise BadSignature("authorization")
 
     def plain(self, hook: Hook, account: Account) -> Hook:
         return replace(hook, body=_unzipped(hook.body)) if hook.body.startswith(GZIP) else hook

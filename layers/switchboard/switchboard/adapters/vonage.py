@@ -157,6 +157,8 @@ ERRORS: dict[str, tuple[ErrorClass, int]] = {
     "1350": (ConfigurationError, 1140),
     "1370": (ConfigurationError, 1370),
 }
+REPEATED = 25 * 3600
+"""Seconds from a callback's first attempt to its last, and some for the clocks."""
 ALREADY_SENT = "1320"
 # https://developer.vonage.com/en/api/messages-olympus#errors
 # Of answers. The first numbers mean other things there than in callbacks; the second ones are the same
@@ -275,7 +277,7 @@ class Vonage(Adapter):
     # --- callbacks -------------------------------------------------------------------------------
 
     def verify(self, hook: Hook, account: Account) -> None:
-        """A token that holds the body's hash. It may be old: a callback is repeated for a day."""
+        """A token that holds the body's hash. It may be a day old: so long a callback is repeated."""
         import jwt
 
         key, ours = secret(account, "signature_secret"), account.get("api_key").strip()
@@ -291,6 +293,11 @@ class Vonage(Adapter):
             raise BadSignature("payload_hash")
         if ours and claims.get("api_key") != ours:
             raise BadSignature("api_key")
+        issued = claims.get("iat")
+        if hook.received_at and isinstance(issued, int | float):
+            age = hook.received_at.timestamp() - issued
+            if not -REPEATED <= age <= REPEATED:
+                raise BadSignature("iat")
 
     def events(self, hook: Hook) -> list[Event]:
         payload = json_object(hook)

@@ -17,6 +17,7 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, assert_never
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -141,6 +142,8 @@ EXTENSIONS = {
 BASE_URL = "https://api.weixin.qq.com"
 GET_MEDIA = f"{BASE_URL}/cgi-bin/media/get?media_id="
 OURS = "message_uuid"
+WINDOW = timedelta(minutes=5)
+"""How far the time of a callback can be from ours. In plain mode nothing else of it is signed."""
 BLOCK = 32  # bytes, of the padding
 
 _NAMED = re.compile(r"(first|remark|[a-z][a-z_]*\d{1,3})=(.*)", re.DOTALL)
@@ -339,6 +342,9 @@ def _prove(hook: Hook, given: str, *parts: str) -> None:
     expected = hashlib.sha1(joined, usedforsecurity=False).hexdigest()
     if not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
         raise BadSignature("signature")
+    at = moment(hook.query.get("timestamp"))
+    if hook.received_at and (at is None or abs(hook.received_at - at) > WINDOW):
+        raise BadSignature("timestamp")
 
 
 def _encrypted(hook: Hook) -> str:

@@ -350,8 +350,8 @@ class Message(Frozen):
     callback: CallbackChoice = CallbackChoice()
     on_unknown: Literal["wait", "resend", "fail"] | None = None
     """What becomes of it when a provider's answer is lost and no receipt comes either: nothing until its time
-    is over, another attempt, or its end. None: another attempt where the provider recognises it, else its end.
-    """
+    is over, another attempt, or its end. None: another attempt where the provider recognises it, else
+    its end."""
     lifetime: int | None = None
     """Seconds after which delivery is of no use any more: a dispatch step's time, or the caller's word."""
     priority: Literal["normal", "high"] = "normal"

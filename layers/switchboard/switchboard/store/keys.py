@@ -28,8 +28,8 @@
     requests of a second      REQUESTS#{application}#{second}   REQUESTS
     redaction                 REDACTION#{id}                    REDACTION
 
-An open dispatch is found by the index `open`: {open: one of 16, ends_by: Unix time}; what has no `open` is not in
-it.
+An open dispatch is found by the index `open`: {open: one of 16, ends_by: Unix time}; what has no `open` is
+not in it.
 
 A busy deployment writes to as many partitions as it has messages; the few shared keys (applications,
 settings) are read, not written, on the hot path.
