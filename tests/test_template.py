@@ -1,6 +1,7 @@
 """Rules that the template keeps to."""
 
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import requires
@@ -11,6 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from switchboard.adapters import REGISTRY
+from switchboard.models.messages import Channel
 from tests.support.template import ROOT, state_machine, template
 
 RESOURCES: dict[str, dict[str, Any]] = template()["Resources"]
@@ -35,28 +38,104 @@ def test_the_functions_are_these() -> None:
         "media",
         "ingest",
         "mark",
+        "webhooks",
+        "redact",
     }
     assert names == {path.name for path in (ROOT / "functions").iterdir()}
 
 
+REASONS = {
+    "secret:${AWS::StackName}/accounts/*": "an owner adds accounts, each with a secret of its own",
+    "secret:${AWS::StackName}/signatures/*": "signature secrets come and go, each under a name of its own",
+    "${MediaBucket.Arn}/outbound/*": "a folder of our own bucket, named by messages",
+    "${MediaBucket.Arn}/inbound/*": "the same",
+    "sms-voice:${AWS::Region}:${AWS::AccountId}:*": "numbers, pools and senders of the owner's, unknown here",
+    "social-messaging:${AWS::Region}:${AWS::AccountId}:phone-number-id/*": "the same for WhatsApp",
+    "social-messaging:${AWS::Region}:${AWS::AccountId}:*": "and its business accounts",
+}
+"""Every resource with a wildcard, by its end, and why it has one. All are of this account."""
+
+
+WITHOUT_RESOURCES = {
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+}
+"""Actions that AWS knows no resources for."""
+
+
 def statements() -> list[Any]:
-    return [
-        pytest.param(statement, id=f"{name}-{number}")
-        for name, resource in RESOURCES.items()
-        for policy in resource.get("Properties", {}).get("Policies", [])
-        for number, statement in enumerate(policy["Statement"])
-    ]
+    """Of roles, and of what queues and topics let others do."""
+    found = []
+    for name, resource in RESOURCES.items():
+        properties = resource.get("Properties", {})
+        policies = [*properties.get("Policies", []), properties.get("PolicyDocument")]
+        for policy in policies:
+            assert not isinstance(policy, str), f"{name}: a policy by name allows more than it says"
+            for number, statement in enumerate(policy["Statement"] if policy else []):
+                found.append(pytest.param(statement, id=f"{name}-{number}"))
+    return found
+
+
+def many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 @pytest.mark.parametrize("statement", statements())
 def test_no_wildcards_in_permissions(statement: dict[str, Any]) -> None:
-    actions = statement["Action"]
-    for action in [actions] if isinstance(actions, str) else actions:
+    """None but those with a reason; no exclusions, which are wildcards too."""
+    assert not statement.keys() & {"NotAction", "NotResource", "NotPrincipal"}
+    for action in many(statement["Action"]):
         assert "*" not in action
-    assert statement["Resource"] != "*"
+        assert "?" not in action
+    for resource in many(statement["Resource"]):
+        text = json.dumps(resource)
+        if set(many(statement["Action"])) <= WITHOUT_RESOURCES:
+            continue
+        assert resource != "*"
+        if "*" in text or "?" in text:
+            assert any(resource["Fn::Sub"].endswith(end) for end in REASONS), resource
+            assert "${AWS::AccountId}" in text or "${MediaBucket.Arn}" in text
 
 
-@pytest.mark.parametrize("name", ["OutboundQueue", "WebhooksQueue", "IngestQueue"])
+def test_who_else_may_do_something_is_a_service_for_this_account() -> None:
+    for name, resource in RESOURCES.items():
+        document = resource.get("Properties", {}).get("PolicyDocument")
+        if resource["Type"] == "AWS::IAM::Policy":  # of a role of ours
+            continue
+        for statement in document["Statement"] if document else []:
+            assert list(statement["Principal"]) == ["Service"], name
+            assert statement["Condition"] == {
+                "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+            }, name
+
+
+def test_every_reason_is_needed() -> None:
+    text = json.dumps([statement.values[0] for statement in statements()])
+    assert [end for end in REASONS if end not in text] == []
+
+
+def test_only_redactions_read_the_whole_table() -> None:
+    readers = {name for name in FUNCTIONS if "dynamodb:Scan" in json.dumps(FUNCTIONS[name])}
+    assert readers == {"RedactFunction"}
+
+
+def test_no_function_can_read_more_secrets_than_it_needs() -> None:
+    """The account's own secret is for those who tell callers apart, or sign; signatures for who signs."""
+    signing = {name for name, about in FUNCTIONS.items() if "signatures/*" in json.dumps(about["Policies"])}
+    assert signing == {"ApplicationsFunction", "NotifyFunction"}
+    readable = {
+        name
+        for name, about in FUNCTIONS.items()
+        for statement in about["Policies"][0]["Statement"]
+        if "secretsmanager:GetSecretValue" in many(statement["Action"])
+        and "signatures/*" in json.dumps(statement["Resource"])
+    }
+    assert readable == {"NotifyFunction"}
+
+
+@pytest.mark.parametrize("name", ["OutboundQueue", "WebhooksQueue", "IngestQueue", "RedactionsQueue"])
 def test_queues_have_a_dead_letter_queue_and_time_enough(name: str) -> None:
     properties = RESOURCES[name]["Properties"]
     assert properties["RedrivePolicy"]["deadLetterTargetArn"]
@@ -80,6 +159,32 @@ def test_the_table_is_kept_safe() -> None:
     assert properties["TimeToLiveSpecification"]["Enabled"] is True
     assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert properties["SSESpecification"]["SSEEnabled"] is True
+
+
+def test_default_providers_are_checked_by_cloudformation() -> None:
+    """A wrong one would let no function start."""
+    pattern = template()["Parameters"]["DefaultProviders"]["AllowedPattern"]
+    for channel in Channel:
+        for provider in REGISTRY:
+            assert re.fullmatch(pattern, f"{channel}={provider}")
+            assert re.fullmatch(pattern, f"sms=aws,{channel}={provider}")
+    assert re.fullmatch(pattern, "")
+    for wrong in ("sms", "sms=", "sms=nobody", "fax=aws", "sms=aws mms=aws", "sms=aws,mms"):
+        assert not re.fullmatch(pattern, wrong)
+
+
+def test_layers_are_for_both_architectures() -> None:
+    layers = {
+        condition: RESOURCES[name]["Properties"]
+        for name, condition in (("DependenciesLayer", "arm64"), ("DependenciesLayerX86", "x86_64"))
+    }
+    for architecture, properties in layers.items():
+        assert properties["CompatibleArchitectures"] == [architecture]
+    assert template()["Parameters"]["Architecture"]["AllowedValues"] == list(layers)
+    assert template()["Globals"]["Function"]["Layers"] == [
+        {"Fn::If": ["IsArm", {"Ref": "DependenciesLayer"}, {"Ref": "DependenciesLayerX86"}]},
+        {"Ref": "SwitchboardLayer"},
+    ]
 
 
 def test_logs_do_not_stay_for_ever() -> None:

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from switchboard import api, problems
 from switchboard.callers import Caller
-from switchboard.errors import InvalidRequest, NotFound
+from switchboard.errors import Fault, InvalidRequest, NotFound
 from switchboard.models import accounts as wire
 from switchboard.models import external_accounts as external_wire
 from switchboard.models import numbers as number_wire
@@ -22,6 +22,9 @@ from switchboard.models.messages import Channel
 from switchboard.services import Services
 from switchboard.settings import Settings
 from switchboard.store import ProviderAccount
+
+LONGEST_VALUE = 1024
+"""Characters of a parameter in the query. No provider has longer names."""
 
 logger = Logger()
 services = Services(Settings.from_environment())
@@ -157,7 +160,10 @@ def _anybody() -> Caller:
 
 
 def _query(name: str) -> str:
-    return (app.current_event.query_string_parameters or {}).get(name, "").removeprefix("+").strip()
+    value = (app.current_event.query_string_parameters or {}).get(name, "").removeprefix("+").strip()
+    if len(value) > LONGEST_VALUE:
+        raise InvalidRequest(Fault(name, f"must have at most {LONGEST_VALUE} characters"))
+    return value
 
 
 # --- external accounts ---------------------------------------------------------------------------

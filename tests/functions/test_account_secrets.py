@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -10,8 +11,8 @@ from vonage_jwt import verify_signature
 
 from switchboard import account_secrets, notifying, signing
 from switchboard.store.secrets import FIRST, KeptSignatureSecrets, SecretStore
+from tests.faults.injector import Died, Injector
 from tests.functions.flows import Flow
-from tests.functions.test_crashes import Reaper, every_death
 from tests.functions.test_signing import bearer, is_standard, told
 from tests.support import payloads
 from tests.support.cloud import API_KEY, API_SECRET, SIGNATURE_SECRET
@@ -420,10 +421,10 @@ def test_made_twice_at_once(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.fixture
-def reaper(monkeypatch: pytest.MonkeyPatch, quick: None) -> Reaper:
+def injector(monkeypatch: pytest.MonkeyPatch, quick: None) -> Injector:
     monkeypatch.setattr(account_secrets, "UNFINISHED", -account_secrets.UNFINISHED)  # a minute later
     monkeypatch.setattr(notifying, "FIRST_PAUSE", 0)
-    return Reaper(monkeypatch)
+    return Injector(monkeypatch)
 
 
 def is_whole(flow: Flow, told: list[httpx.Request]) -> None:
@@ -456,12 +457,17 @@ MOVES: dict[str, Callable[[Flow, str], tuple[int, Any]]] = {
 
 
 @pytest.mark.parametrize("name", MOVES)
-def test_dying_in_a_change(flow: Flow, told: list[httpx.Request], reaper: Reaper, name: str) -> None:
+def test_dying_in_a_change(flow: Flow, told: list[httpx.Request], injector: Injector, name: str) -> None:
+    """At any AWS call, before it or after it took effect."""
+
     def prepare() -> str:
         clean(flow)
         return "" if name == "made" else str(call(flow, "POST", SIGNATURES)[1]["id"])
 
-    def after(next_: str) -> None:
+    def move(next_: str, at: int | None, way: Literal["dies before", "dies after"]) -> None:
+        injector.arm(at, way)
+        with suppress(Died), injector.inside("applications"):
+            MOVES[name](flow, next_)
         is_whole(flow, told)
         if name != "made":  # the owner does it again; 404: it was gone already
             assert MOVES[name](flow, next_)[0] in (200, 204, 404)
@@ -469,7 +475,12 @@ def test_dying_in_a_change(flow: Flow, told: list[httpx.Request], reaper: Reaper
         clean(flow)
         is_whole(flow, told)
 
-    assert every_death(reaper, prepare, lambda next_: MOVES[name](flow, next_), after) >= 6
+    move(prepare(), None, "dies before")
+    calls = len(injector.calls)
+    assert calls >= 3
+    for at in range(calls):
+        move(prepare(), at, "dies before")
+        move(prepare(), at, "dies after")
 
 
 def test_an_unfinished_one_keeps_its_place_for_a_minute_only(

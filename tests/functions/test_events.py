@@ -70,6 +70,8 @@ EXPECTED: dict[str, Any] = {
     "notify/webhooks": {"batchItemFailures": []},
     "ingest/ingest": {"batchItemFailures": []},
     "media/get": 404,
+    "webhooks/failed": 200,
+    "webhooks/replay": 202,
     "redact/redact": 202,
     "redact/show": 404,
     "redact/redactions": {"batchItemFailures": []},

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from switchboard.adapters import Account
+from switchboard.adapters.base import Account
 from switchboard.errors import BadSignature, SwitchboardError, Unavailable
 from switchboard.models.events import Hook
 from switchboard.sns import LARGEST_ANSWER, Sns
@@ -328,3 +328,70 @@ def test_a_confirmation_that_sns_does_not_take_comes_again(world: World, status:
     with pytest.raises(Unavailable):
         world.opened(confirmation())
     assert len(world.asked) == 2
+
+
+def test_an_old_message_is_refused(world: World) -> None:
+    """Proven, and of a time that SNS does not repeat any more."""
+    at = datetime(2026, 11, 25, 9, 30, 0, 125_000, tzinfo=UTC)  # of the signed message
+    for minutes, is_taken in (
+        (0, True),
+        (61, True),
+        (-5, True),
+        (121, False),
+        (60 * 24, False),
+        (-121, False),
+    ):
+        hook = Hook(json.dumps(notification()).encode(), received_at=at + timedelta(minutes=minutes))
+        account = Account("aws", "main", {"topics": [TOPIC]})
+        if is_taken:
+            assert world.sns.opened(hook, account)
+        else:
+            with pytest.raises(BadSignature):
+                world.sns.opened(hook, account)
+
+
+TRICKY_HOSTS = [
+    "https://sns.eu-west-2.amazonaws.com.",
+    "https://sns.eu-west-2.amazonaws.com%2eevil.example",
+    "https://sns.eu-west-2.amazonaws.com%00.evil.example",
+    "https://sns.eu-west-2.amazonaws.com\\@evil.example",
+    "https://sns.eu-west-2.amazonaws.com#@evil.example",
+    "https://sns.eu-west-2.amazonaws.com?@evil.example",
+    "https://sns.eu-west-2.amazonaws.com;evil.example",
+    "https://evil.example/sns.eu-west-2.amazonaws.com",
+    "https://evil.example#sns.eu-west-2.amazonaws.com",
+    "https://evil.example?sns.eu-west-2.amazonaws.com",
+    "https://sns.eu-west-2.amazonaws.org",
+    "https://sns.eu-west-2.amazonaws.co",
+    "https://sns.eu-west-2.amazonaws.com.cn.evil.example",
+    "https://sns-eu-west-2.amazonaws.com",
+    "https://sns.eu-west-2-amazonaws.com",
+    "https://sns.eu-west-2.amazonaws-com.evil.example",
+    "https://sqs.eu-west-2.amazonaws.com",
+    "https://x.sns.eu-west-2.amazonaws.com",
+    "https://sns.eu-west-2.s3.amazonaws.com",
+    "https://sns..eu-west-2.amazonaws.com",
+    "https://sns.eu-west-2.amazonaws.com:0",
+    "https://sns.eu-west-2.amazonaws.com:22",
+    "https://127.0.0.1",
+    "https://[::1]",
+    "https://169.254.169.254",
+    "https://localhost",
+    "//sns.eu-west-2.amazonaws.com",
+    "ftp://sns.eu-west-2.amazonaws.com",
+    "file:///sns.eu-west-2.amazonaws.com",
+    "javascript:sns.eu-west-2.amazonaws.com",
+    "https://\u0455ns.eu-west-2.amazonaws.com",
+    "https://sns.eu-west-2.\u0430mazonaws.com",
+    "https://sns。eu-west-2。amazonaws。com.evil.example",
+    " https://evil.example",
+    "https:\\\\sns.eu-west-2.amazonaws.com",
+]
+
+
+@pytest.mark.parametrize("host", TRICKY_HOSTS)
+def test_certificates_come_from_sns_only(world: World, host: str) -> None:
+    for path in ("/Service.pem", "/"):
+        with pytest.raises(BadSignature):
+            world.opened(notification(SigningCertURL=host + path))
+    assert world.asked == []
