@@ -6,7 +6,7 @@ of the first (a receipt with our message_uuid) before it sends again.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import uniform
 from uuid import uuid4
@@ -208,10 +208,13 @@ class Delivering:
             ]
         elif item.message.channel in handed.adapter.quotable and provider_id:
             self.receipts.note(handed.route.provider, provider_id, item.uuid)
-        submitted = Change(
-            item.uuid, Status.SUBMITTED, clock.now(), provider_id=provider_id, provider=account
+        if not early:
+            early = [Change(item.uuid, Status.SUBMITTED, clock.now())]
+        # The furthest first: once the message is out nothing brings us back here, and it implies the others.
+        early.sort(key=lambda change: (not change.status.is_failure, change.status.rank), reverse=True)
+        self.transitions.apply(
+            [replace(change, provider_id=provider_id, provider=account) for change in early]
         )
-        self.transitions.apply([submitted, *early])
 
     def _wait(self, item: MessageItem, slot: Slot) -> None:
         """Leave the message until its sender's rate allows it."""

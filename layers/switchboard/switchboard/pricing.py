@@ -1,8 +1,8 @@
 """What a message cost: as its provider states it, or by the rate table (rates.toml)."""
 
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -79,6 +79,8 @@ class Prices:
     money: Money
     entries: Sequence[RateEntry] | None = None
     """None for rates.toml, which is read when it is first needed."""
+    providers: Mapping[Channel, str] = field(default_factory=lambda: DEFAULT_PROVIDERS)
+    """Whose rate it is while a message's own provider is not known."""
 
     def at(self, item: MessageItem, reached: Status) -> Usage | None:
         """What the news of a status says that the message cost, in our currency. By the table that is told
@@ -107,7 +109,7 @@ class Prices:
         if message.redacted:
             price = message.redacted.price
             return None if price is None else Usage(price, message.redacted.currency)
-        provider = (item.provider or DEFAULT_PROVIDERS[message.channel]).partition("/")[0]
+        provider = (item.provider or self.providers[message.channel]).partition("/")[0]
         category = _category(item)
         entries = table() if self.entries is None else self.entries
         fitting = [entry for entry in entries if entry.fits(message, provider, category)]

@@ -196,7 +196,7 @@ class Services:
     def prices(self) -> Prices:
         from switchboard.pricing import Prices
 
-        return Prices(self.money)
+        return Prices(self.money, providers=self.settings.default_providers)
 
     @cached_property
     def senders(self) -> Senders:

@@ -145,6 +145,8 @@ class Transitions:
             if status is Status.SUBMITTED or status.is_failure:
                 rate = 100 if status.is_failure else 0
                 measures.count(measures.FAILURE_RATE, rate, channel=channel, account=account)
+        if item.status is Status.SUBMITTED:  # what is only on its way costs nothing
+            return
         before = {status: record for status, record in item.statuses.items() if status not in written}
         status = max(before, key=lambda status: status.rank, default=Status.ACCEPTED)
         prices = self.prices()
