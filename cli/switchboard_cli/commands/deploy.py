@@ -58,7 +58,7 @@ def deploy(
         bool,
         typer.Option(
             "--use-container",
-            help="Build in Docker, without Python 3.13 here.",
+            help="Build in Docker, without pip and make here.",
             show_default=False,
             metavar="",
         ),
@@ -109,7 +109,7 @@ def deploy(
         here.output.note(f"sam {shlex.join(build)}\nsam {shlex.join(send)}")
         if not confirm("Go on?", default=True):
             raise usage("Nothing was deployed")
-    _run(here, sam, build, project, "--use-container builds without Python 3.13 on this machine")
+    _run(here, sam, build, project, "it needs make, and a python3 with pip; --use-container builds in Docker")
     _run(
         here,
         sam,
