@@ -265,6 +265,15 @@ def test_an_application_erases_what_is_its_own(flow: Flow) -> None:
     assert shown(flow.cloud, redaction)[0] == 200
 
 
+@pytest.fixture
+def few(flow: Flow) -> None:
+    """A little of some kinds."""
+    for channel in ("sms", "whatsapp"):
+        flow.send(payloads.text(channel, WORDS))
+    hear(flow, "STOP")
+    flow.drain()
+
+
 class Died(BaseException):
     """As if the process were gone."""
 
@@ -288,9 +297,9 @@ def dying(function: Callable[..., Any], after: int, *, done: bool) -> Callable[.
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", ["update_item", "delete_item", "scan", "put_item"])
-@pytest.mark.parametrize("nth", [1, 2, 5])
+@pytest.mark.parametrize("nth", [1, 3])
 def test_a_crash_anywhere(
-    flow: Flow, lived: dict[str, str], call: str, nth: int, done: bool, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, few: None, call: str, nth: int, done: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redaction = redact(flow.cloud, {"number": NUMBER})
     client = flow.cloud.functions["redact"].services._dynamodb
@@ -303,9 +312,7 @@ def test_a_crash_anywhere(
     assert NUMBER not in kept(flow.cloud)
 
 
-def test_a_worker_out_of_time_hands_over(
-    flow: Flow, lived: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_out_of_time_hands_over(flow: Flow, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
     redaction = redact(flow.cloud, {"number": NUMBER})
     client = flow.cloud.functions["redact"].services._dynamodb
     scans = []
@@ -324,7 +331,7 @@ def test_a_worker_out_of_time_hands_over(
     assert NUMBER not in kept(flow.cloud)
 
 
-def test_an_older_record_does_nothing_more(flow: Flow, lived: dict[str, str]) -> None:
+def test_an_older_record_does_nothing_more(flow: Flow, few: None) -> None:
     redaction = redact(flow.cloud, {"number": NUMBER})
     store = flow.cloud.functions["redact"].services.redacting.redactions
     newer = store.take(redaction, 5)
@@ -335,7 +342,7 @@ def test_an_older_record_does_nothing_more(flow: Flow, lived: dict[str, str]) ->
     assert store.take(redaction, 5) is not None
 
 
-def test_the_second_round_waits(flow: Flow, lived: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_round_waits(flow: Flow, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redacting, "PAUSE", timedelta(minutes=2))
     redaction = redact(flow.cloud, {"number": NUMBER})
     assert flow.cloud.handle("RedactionsQueue", "redact") == 0
