@@ -77,5 +77,17 @@ def main(
     session.of(context).url = url
 
 
-for part in (setup, applications, tokens, messages, dispatches, webhooks, failed, accounts, links, templates, deploy):
+for part in (
+    setup,
+    applications,
+    tokens,
+    messages,
+    dispatches,
+    webhooks,
+    failed,
+    accounts,
+    links,
+    templates,
+    deploy,
+):
     part.add_to(app)

@@ -140,9 +140,7 @@ class Cloud:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         transport = httpx.MockTransport(world)
-        monkeypatch.setattr(
-            "httpx.Client", lambda **kwargs: _client(transport, **kwargs)
-        )
+        monkeypatch.setattr("httpx.Client", lambda **kwargs: _client(transport, **kwargs))
         monkeypatch.setattr("switchboard.outgoing.addresses", _addresses)
         self._setenv = monkeypatch.setenv
         self.functions: dict[str, ModuleType] = {}
