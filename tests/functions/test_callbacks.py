@@ -327,7 +327,7 @@ def test_a_slow_writer_does_not_lose_the_webhook(flow: Flow) -> None:
     flow.until(lambda: flow.statuses(uuid) == ["submitted", "delivered"])
 
 
-@pytest.mark.parametrize("fault", [500, 429, 404, httpx.ConnectError, httpx.ReadTimeout], ids=str)
+@pytest.mark.parametrize("fault", [500, 429, httpx.ConnectError, httpx.ReadTimeout], ids=str)
 def test_webhook_is_tried_until_it_is_taken(flow: Flow, fault: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notifying, "FIRST_PAUSE", 0)
     ids = []
