@@ -10,7 +10,6 @@ from switchboard import clock
 from tests.functions.flows import Flow
 from tests.support import payloads
 
-START = datetime.now(UTC).replace(microsecond=100_000)
 PATHS: dict[str, tuple[str, str, Callable[[], dict[str, Any]]]] = {
     "v0.1": ("send", "/v0.1/messages", lambda: payloads.text("sms")),
     "v1": ("send", "/v1/messages", lambda: payloads.flat("sms")),
@@ -25,7 +24,7 @@ PATHS: dict[str, tuple[str, str, Callable[[], dict[str, Any]]]] = {
 @pytest.fixture
 def moment(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     """The time, which stands still."""
-    now = [START]
+    now = [datetime.now(UTC).replace(microsecond=100_000)]
     monkeypatch.setattr(clock, "now", lambda: now[0])
     return now
 
@@ -104,7 +103,7 @@ def test_what_was_counted_expires(limited: Flow, moment: list[datetime]) -> None
     ask(limited, "v1", limited.app["bearer"])
     [counter] = counters(limited)
     assert counter["requests"] == {"N": "1"}
-    assert int(counter["expires_at"]["N"]) > START.timestamp()
+    assert int(counter["expires_at"]["N"]) > moment[0].timestamp()
 
 
 def test_nothing_is_counted_where_there_is_no_limit(flow: Flow) -> None:

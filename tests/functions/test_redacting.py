@@ -204,7 +204,7 @@ def test_what_was_not_handed_over_is_not_sent(flow: Flow) -> None:
         time.sleep(0.02)  # for the state machine
     redact(flow.cloud, {"number": NUMBER})
     flow.cloud.handle("RedactionsQueue", "redact")
-    flow.until(lambda: flow.reports())
+    flow.until(lambda: flow.reports() and flow.heard(message_uuid=uuid))
     assert flow.world.sent == []
     [told] = flow.heard(message_uuid=uuid)
     assert (told["status"], told["error"]["code"]) == ("rejected", 1240)
