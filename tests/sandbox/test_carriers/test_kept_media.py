@@ -12,6 +12,7 @@ from switchboard.adapters.telegram import GET_FILE
 from switchboard.clock import now
 from switchboard.media import Media
 from switchboard.models.messages import Image
+from switchboard.outgoing import Guard, Outgoing
 from switchboard.store import InboundItem
 
 from .rig import Rig
@@ -32,7 +33,8 @@ def test_kept(rig: Rig, provider: str) -> None:
     held = rig.http.get(f"/accounts/{provider}").json()["credentials"]
     accounts = SimpleNamespace(account=lambda name, account_id: Account(name, account_id, held))
     s3 = SimpleNamespace(put_object=lambda **object_: stored.update(object_))
-    media = Media(rig.http, lambda: s3, accounts, "bucket", f"{rig.url}/media")  # type: ignore[arg-type]
+    outgoing = Outgoing(Guard(), rig.http)
+    media = Media(rig.http, outgoing, lambda: s3, accounts, "bucket", f"{rig.url}/media")  # type: ignore[arg-type]
     item = InboundItem(
         message_uuid="u",
         application_id=None,
