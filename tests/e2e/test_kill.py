@@ -24,7 +24,7 @@ from tests.e2e.fates import fate
 from tests.e2e.local_stack import LocalStack
 from tests.support.stack import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.faults]
 
 SEED = 20260131
 ROUNDS = 3
