@@ -311,7 +311,8 @@ def _addresses(host: str) -> list[str]:
 
 def _client(transport: httpx.MockTransport, /, **kwargs: Any) -> httpx.Client:
     kwargs.pop("limits", None)
-    return _REAL_CLIENT(**kwargs | {"transport": transport})
+    # A proxy of the environment would have its certificates read.
+    return _REAL_CLIENT(**kwargs | {"transport": transport, "trust_env": False})
 
 
 _REAL_CLIENT = httpx.Client
