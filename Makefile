@@ -16,8 +16,8 @@ test: .venv/dev
 
 # Every call of every flow, broken in every way (docs/reliability.md); the table is kept as .local/faults.md.
 faults: .venv/dev
-	$(BIN)/python -m pytest -m "faults and not e2e" -n 2
-	$(BIN)/python -m pytest -m "faults and e2e"
+	$(BIN)/python -m pytest tests/faults -m faults -n 2
+	$(BIN)/python -m pytest tests/e2e -m faults
 
 lint: .venv/dev
 	$(BIN)/ruff check .
