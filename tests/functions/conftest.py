@@ -19,7 +19,7 @@ def _used_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _patient_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first call to an endpoint takes long on a busy machine; what would be put off for it waits."""
-    monkeypatch.setattr(endpoints, "WAIT_SECONDS", 5.0)
+    monkeypatch.setattr(endpoints, "WAIT_SECONDS", 15.0)
 
 
 @pytest.fixture
