@@ -11,7 +11,7 @@ run: .venv/run
 
 # The tests of the running stack have the machine to themselves: some of them watch the clock.
 test: .venv/dev
-	$(BIN)/python -m pytest -m "not e2e and not faults" -n 2
+	$(BIN)/python -m pytest -m "not e2e and not clients and not faults" -n 2
 	$(BIN)/python -m pytest -m "e2e and not clients and not contract and not rehearsal and not faults"
 
 # Every call of every flow, broken in every way (docs/reliability.md); the table is kept as .local/faults.md.

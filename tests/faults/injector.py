@@ -64,8 +64,11 @@ class Call:
     @property
     def ways(self) -> tuple[Way, ...]:
         """In which it can go wrong."""
-        reads = self.to == "aws" and self.what.partition(".")[2].startswith(READS)
-        return READ if reads else WAYS[self.to]
+        return READ if self.reads else WAYS[self.to]
+
+    @property
+    def reads(self) -> bool:
+        return self.to == "aws" and self.what.partition(".")[2].startswith(READS)
 
 
 class Injector:

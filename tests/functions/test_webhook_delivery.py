@@ -599,6 +599,26 @@ def test_a_new_endpoint_is_one_workers_until_it_answers(store: EndpointStore, pa
         pass
 
 
+def test_two_of_a_batch_go_one_after_the_other(store: EndpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second comes while the table is being asked for the first."""
+    worker, asked, goes_on = Endpoints(store), threading.Event(), threading.Event()
+    hold = store.hold
+
+    def slowly(*args: Any) -> Any:
+        asked.set()
+        goes_on.wait(10)
+        return hold(*args)
+
+    monkeypatch.setattr(store, "hold", slowly)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(call, worker)
+        asked.wait(10)
+        second = pool.submit(call, worker)
+        threading.Event().wait(0.2)
+        goes_on.set()
+        first.result(), second.result()
+
+
 def test_nobody_waits_for_a_call_that_takes_long(store: EndpointStore, passing: Time) -> None:
     """A worker that waits is no better off than one that calls."""
     one, two = Endpoints(store), Endpoints(store)

@@ -147,12 +147,22 @@ class VirtualTime:
         """Wherever a module of ours has the clock by name."""
         monkeypatch.setattr("switchboard.clock.now", self.now)
         module = SimpleNamespace(time=self.seconds, monotonic=self.monotonic, sleep=self.sleep)
+        virtual = self
+
+        class Condition(threading.Condition):
+            def wait(self, timeout: float | None = None) -> bool:
+                """Nobody else works here meanwhile, so that there is no use in looking often."""
+                virtual.sleep(max(timeout or 0.0, 2.0))
+                return False
+
+        threads = SimpleNamespace(**vars(threading) | {"Condition": Condition})
         for name in [name for name in sys.modules if name.startswith("switchboard.")]:
             loaded = sys.modules[name]
             for attribute, real, ours in (
                 ("monotonic", time.monotonic, self.monotonic),
                 ("sleep", time.sleep, self.sleep),
                 ("time", time, module),
+                ("threading", threading, threads),
             ):
                 if getattr(loaded, attribute, None) is real:
                     monkeypatch.setattr(loaded, attribute, ours)

@@ -51,7 +51,9 @@ class _Known:
     state: EndpointState = field(default_factory=EndpointState)
     read_again_at: float = 0.0
     calls: int = 0
-    """Being made by this process."""
+    """Being made by this process, or about to be."""
+    asking: int = 0
+    """Of these, the ones that the table has not let begin yet."""
 
 
 @dataclass
@@ -137,6 +139,8 @@ class Endpoints:
     def _ends_soon(known: _Known) -> bool:
         """Whether the call that is being made may be over in a moment, as most are: it began just now.
         Waiting for any other would hold up the worker as the call itself does."""
+        if known.asking:
+            return True
         began = known.state.held_until / 1000 - HOLD_SECONDS
         return not known.state.slow and clock.now().timestamp() - began < WAIT_SECONDS
 
@@ -158,12 +162,11 @@ class Endpoints:
             if not known.state.trusted and known.calls >= (AT_ONCE if known.state.slow else 1):
                 return False
             known.calls += 1
+            known.asking += 1
             return True
 
     def _held(self, key: tuple[str, str], known: _Known) -> bool:
         """Whether this process may make the call that was counted. If not it is not counted any more."""
-        if known.state.trusted:
-            return True
         is_ours = True
 
         def hold() -> EndpointState:
@@ -172,13 +175,15 @@ class Endpoints:
             return state
 
         try:
-            self._learn(known, hold)
+            if not known.state.trusted:
+                self._learn(known, hold)
         except BaseException:
             is_ours = False
             raise
         finally:
-            if not is_ours:
-                with self._changed:
+            with self._changed:
+                known.asking -= 1
+                if not is_ours:
                     known.calls -= 1
                     # Somebody else has it: to be asked about sooner than otherwise.
                     known.read_again_at = min(known.read_again_at, monotonic() + _POLL_SECONDS)
