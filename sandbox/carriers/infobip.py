@@ -3,6 +3,7 @@
 import hmac
 import json
 import re
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -89,7 +90,8 @@ class Infobip(Carrier[InfobipMessage]):
     def __init__(self, config: Config, network: Network) -> None:
         super().__init__(config, network)
         self._used: Recent[str, None] = Recent()
-        self._templates = Templates()
+        self._templates: defaultdict[str, Templates] = defaultdict(Templates)
+        """By sender."""
         self._received: Recent[str, str] = Recent()
         """To whom of ours somebody wrote by WhatsApp, by the message's id."""
 
@@ -158,7 +160,8 @@ class Infobip(Carrier[InfobipMessage]):
         bulk_id, body_digest = str(uuid4().int >> 66), digest(body)
         messages = []
         for envelope, content in zip(envelopes, contents, strict=True):
-            error = self._templates.fault(content) if isinstance(content, Template) else None
+            templates = self._templates[envelope.sender]
+            error = templates.fault(content) if isinstance(content, Template) else None
             messages.append(
                 InfobipMessage(
                     channel="whatsapp",
@@ -374,36 +377,38 @@ class Infobip(Carrier[InfobipMessage]):
 
     async def list_templates(self, request: Request) -> Response:
         """GET /infobip/whatsapp/2/senders/{sender}/templates: all of them."""
-        if _is_strange(request.path_params["sender"]):
+        sender = request.path_params["sender"]
+        if _is_strange(sender):
             return exception(404, "NOT_FOUND", "Not found")
-        return JSONResponse({"templates": [template.as_json for template in self._templates]})
+        return JSONResponse({"templates": [template.as_json for template in self._templates[sender]]})
 
     async def create_template(self, request: Request) -> Response:
         """POST /infobip/whatsapp/2/senders/{sender}/templates"""
-        if _is_strange(request.path_params["sender"]):
+        sender = request.path_params["sender"]
+        if _is_strange(sender):
             return exception(404, "NOT_FOUND", "Not found")
         try:
             value = parse(await request.body())
             definition = check(Definition, value)
         except Faulty as faulty:
             return invalid(faulty.faults)
-        template = self._templates.file(definition, value["structure"])
+        template = self._templates[sender].file(definition, value["structure"])
         if template is None:
             return invalid([Fault(("name",), False, "is in use for this language")])
-        self._network.report_later(REVIEW_SECONDS, lambda: self._reviewed(template))
+        self._network.report_later(REVIEW_SECONDS, lambda: self._reviewed(sender, template))
         return JSONResponse(template.as_json, 201)
 
-    def _reviewed(self, template: Filed) -> Webhook | None:
+    def _reviewed(self, sender: str, template: Filed) -> Webhook | None:
         """The decision about a template; None if it was deleted meanwhile."""
-        if template not in self._templates:
+        if template not in self._templates[sender]:
             return None
         template.review()
         return self._webhook(self._own_url(), template.news(_time(datetime.now(UTC).timestamp())))
 
     async def delete_template(self, request: Request) -> Response:
         """DELETE /infobip/whatsapp/2/senders/{sender}/templates/{name}: in every language."""
-        strange = _is_strange(request.path_params["sender"])
-        found = not strange and self._templates.delete(request.path_params["name"])
+        sender = request.path_params["sender"]
+        found = not _is_strange(sender) and self._templates[sender].delete(request.path_params["name"])
         return Response(status_code=204) if found else exception(404, "NOT_FOUND", "Not found")
 
     async def quality(self, request: Request) -> Response:

@@ -138,7 +138,7 @@ class Template:
 
 
 class Templates:
-    """The templates of one business account. As long as none was ever filed, any name can be sent."""
+    """The templates of one sender. As long as none was ever filed, any name can be sent."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], Template] = {}

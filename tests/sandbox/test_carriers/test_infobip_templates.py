@@ -217,3 +217,22 @@ def test_a_message_must_fit_its_template(
     (event,) = events(rig, echo)
     assert isinstance(event, Receipt)
     assert (event.status, event.failure) == (Status.REJECTED if failure else Status.DELIVERED, failure)
+
+
+def test_templates_of_one_sender_are_no_other_ones(rig: Rig) -> None:
+    """Who never filed a template can send any, whatever others filed."""
+    file(rig, definition(fresh()))
+    echo = str(uuid4())
+    message = Message.model_validate(
+        {
+            "message_uuid": echo,
+            "channel": Channel.WHATSAPP,
+            "sender": "447700900201",
+            "recipient": "447700900001",
+            "content": {"type": "template", "name": "unfiled", "parameters": ()},
+        }
+    )
+    ADAPTER.send(message, account(rig), rig.http)
+    (event,) = events(rig, echo)
+    assert isinstance(event, Receipt)
+    assert event.status is Status.DELIVERED
