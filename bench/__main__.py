@@ -61,8 +61,15 @@ def _run(part: str, arguments: argparse.Namespace) -> tuple[str, Any]:
             return text, {each.name: each.units for each in measured} | {"grows": grown}
     messages = [count for count in growth.MESSAGES_AT_ONCE if count <= arguments.largest]
     dispatches = [count for count in growth.DISPATCHES_AT_ONCE if count * 10 <= arguments.largest]
-    carried = growth.carried(messages, dispatches)
-    return report.carried(carried), [asdict(each) for each in carried]
+    carried = growth.carried(messages, dispatches, lambda each: print(each, flush=True))
+    grown = [
+        line
+        for kind in ("dispatches", "messages")
+        if (measured := [each.measured for each in carried if each.kind == kind])
+        for line in growth.grows(measured)
+    ]
+    text = report.carried(carried) + "\n\nGrows: " + ("; ".join(grown) or "nothing")
+    return text, [asdict(each) for each in carried]
 
 
 def _cold(rounds: int, functions: tuple[str, ...]) -> tuple[str, Any]:

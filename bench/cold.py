@@ -1,5 +1,9 @@
 """How long each function takes from its first import to its first answer, beside a floor that makes the same
-AWS clients and one pydantic model and does nothing else. Both run in fresh interpreters, by turns."""
+AWS clients and one pydantic model and does nothing else. Both run in fresh interpreters, by turns.
+
+The function has the layers as they are deployed, but for this machine. The floor has boto3 and pydantic of
+the same versions, as pip installs them. Both have bytecode.
+"""
 
 import hashlib
 import json
@@ -65,12 +69,7 @@ def _prepared() -> Iterator[tuple[System, dict[str, str], str]]:
             )
             urls = {"status_url": f"{address}/client", "inbound_url": f"{address}/client"}
             at.flow.app = payloads.application(at.cloud, **urls)
-            paths = (ROOT / "layers" / "switchboard", dependencies())
-            environment = os.environ | {
-                "AWS_ENDPOINT_URL": address,
-                "PYTHONPATH": os.pathsep.join(map(str, paths)),
-                "POWERTOOLS_LOG_LEVEL": "INFO",
-            }
+            environment = os.environ | {"AWS_ENDPOINT_URL": address, "POWERTOOLS_LOG_LEVEL": "INFO"}
             yield at, environment, directory
 
 
@@ -78,6 +77,9 @@ def _measure(at: System, name: str, rounds: int, environment: dict[str, str], di
     file, place = directory / "event.json", ROOT / "functions" / name
     refused = at.cloud.queues["IngestDlq" if name == "ingest" else "EventsDlq"]
     environment = environment | {"REFUSED_QUEUE_URL": refused}
+    bare = environment | {"PYTHONPATH": str(bare_packages())}
+    layers = (_built(directory, "SwitchboardLayer"), _built(directory, "DependenciesLayer"))
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, layers))
 
     def function(*options: str) -> subprocess.CompletedProcess[str]:
         file.write_text(json.dumps(event(at, name)))
@@ -87,10 +89,9 @@ def _measure(at: System, name: str, rounds: int, environment: dict[str, str], di
     own, floor = [], []
     for _ in range(rounds):
         own.append(json.loads(function().stdout))
-        floor.append(json.loads(_python(environment, str(_SCRIPT), "floor", *services).stdout))
+        floor.append(json.loads(_python(bare, str(_SCRIPT), "floor", *services).stdout))
     alone = {
-        found[0]
-        for found in _imports(_python(environment, "-X", "importtime", str(_SCRIPT), "floor", *services))
+        found[0] for found in _imports(_python(bare, "-X", "importtime", str(_SCRIPT), "floor", *services))
     }
     heavy = [found for found in _imports(function("-X", "importtime")) if found[0] not in alone]
     return Start(
@@ -189,38 +190,68 @@ def _taken(at: System, queue: str) -> dict[str, Any]:
 
 # --- the layers -----------------------------------------------------------------------------------------
 
-_REQUIREMENTS = ROOT / "layers" / "dependencies" / "requirements.txt"
-_ARM64 = ("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64",
-          "--python-version", "3.13", "--only-binary=:all:")  # fmt: skip
-
-
-def dependencies() -> Path:
-    """The dependency layer for this machine, made once: nothing else is on a function's path, as some
-    packages import what happens to be installed beside them."""
-    name = hashlib.sha256(_REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    directory = ROOT / ".local" / "bench" / f"layer-{name}"
-    if not directory.exists():
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=directory.parent) as made:
-            _install(Path(made))
-            Path(made).rename(directory)
-            Path(made).mkdir()
-    return directory
+_LAYERS = ROOT / "layers"
+_REQUIREMENTS = _LAYERS / "dependencies" / "requirements.txt"
+_SOURCES = {"SwitchboardLayer": _LAYERS / "switchboard", "DependenciesLayer": _LAYERS / "dependencies"}
 
 
 def layer_megabytes() -> float:
-    """Of both layers, unzipped, as they are deployed (arm64, Python 3.13)."""
+    """Of both layers, unzipped, as they are deployed (arm64, Python 3.13), but with this Python's bytecode,
+    whose size is much the same."""
     with tempfile.TemporaryDirectory() as directory:
-        _install(Path(directory), *_ARM64)
-        return (_size(Path(directory)) + _size(ROOT / "layers" / "switchboard")) / 1e6
+        for layer in _SOURCES:
+            _build(layer, Path(directory) / layer, COMPILER=sys.executable)
+        files = (file for file in Path(directory).rglob("*") if file.is_file())
+        return sum(file.stat().st_size for file in files) / 1e6
 
 
-def _install(directory: Path, *options: str) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
-    command = [*pip, "--target", str(directory), *options, "-r", str(_REQUIREMENTS)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+def bare_packages() -> Path:
+    """What the floor imports."""
+    pins = "".join(path.read_text() for path in (_REQUIREMENTS, ROOT / "requirements-run.txt"))
+    wanted = [line for line in pins.splitlines() if line.startswith(("boto3==", "botocore==", "pydantic=="))]
+    return _installed(*wanted)
 
 
-def _size(directory: Path) -> int:
-    files = (file for file in directory.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-    return sum(file.stat().st_size for file in files)
+def _built(directory: Path, layer: str) -> Path:
+    """A layer for this machine, with what its Makefile does to it."""
+    built = directory / layer
+    if not built.exists():
+        _build(
+            layer,
+            built,
+            SWITCHBOARD_PACKAGES=str(_installed("-r", str(_REQUIREMENTS))),
+            PYTHON=sys.executable,
+        )
+    return built / "python"
+
+
+def _build(layer: str, built: Path, **variables: str) -> None:
+    built.mkdir()
+    pip = f"PIP={sys.executable} -m pip"
+    make = ["make", "-f", str(_LAYERS / "Makefile"), f"build-{layer}", f"ARTIFACTS_DIR={built}", pip]
+    given = [f"{name}={value}" for name, value in variables.items()]
+    subprocess.run([*make, *given], cwd=_SOURCES[layer], check=True, capture_output=True, text=True)
+
+
+def _installed(*wanted: str) -> Path:
+    """A folder with these packages, made once: nothing else is on a path, as some packages import what
+    happens to be installed beside them."""
+    name = hashlib.sha256(repr((wanted, sys.version)).encode() + _REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    directory = ROOT / ".local" / "bench" / f"packages-{name}"
+    if not directory.exists():
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory.parent) as made:
+            pip = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--compile",
+            ]
+            command = [*pip, "--target", made, *wanted]
+            subprocess.run(command, check=True, capture_output=True, text=True)
+            Path(made).rename(directory)
+            Path(made).mkdir()
+    return directory

@@ -1,20 +1,22 @@
 """Whether a message costs the same, however many there are, and whether anything gets lost.
 
-Billed units are counted in this process (bench/system.py), as a run of the local stack has no meter. Loss,
-time and memory are those of a running local stack, with its simulated carriers and everything by HTTP.
+Units are counted in this process (bench/system.py), where nothing else happens, and in a running local
+stack (bench/stack.py), with its simulated carriers and everything by HTTP; there loss, time and memory are
+taken too.
 """
 
 import asyncio
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
 
+from bench import stack as metered
 from bench.cost import HEADLINE, MESSAGES, Measured, dispatch, measure
 from tests.e2e import bodies
 from tests.e2e.application import Application
@@ -44,6 +46,34 @@ class Carried:
     megabytes: float
     """Of all processes of the stack, at the end."""
     megabytes_before: float
+    units: dict[str, float]
+    """Billed for one, as far as bench/stack.py counts."""
+
+    @property
+    def measured(self) -> Measured:
+        """Without secrets: each process reads them once in five minutes, so that they go with the time."""
+        units = {unit: count for unit, count in self.units.items() if unit != "secret_call"}
+        return Measured(f"{self.count:,} {self.kind}", 0, {"stack": units}, {})
+
+
+class Stack(LocalStack):
+    """With a meter in it."""
+
+    module = "bench.stack"
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "units.json"
+        super().__init__(folder, **{metered.FILE: str(self._file)})
+
+    def units(self) -> dict[str, float]:
+        return metered.totals(self.processes()[0].pid, self._file)
+
+    def rest(self) -> None:
+        """Until what it plays by itself at its start is over."""
+        before: dict[str, float] = {}
+        while (now := self.units()) != before:
+            before = now
+            time.sleep(3)
 
 
 def units(messages: Sequence[int] = (10, 100, 300), dispatches: Sequence[int] = (10, 50)) -> list[Measured]:
@@ -64,25 +94,30 @@ def grows(measured: Sequence[Measured]) -> list[str]:
 
 
 def carried(
-    messages: Sequence[int] = MESSAGES_AT_ONCE, dispatches: Sequence[int] = DISPATCHES_AT_ONCE
+    messages: Sequence[int] = MESSAGES_AT_ONCE,
+    dispatches: Sequence[int] = DISPATCHES_AT_ONCE,
+    done: Callable[[Carried], None] = lambda each: None,
 ) -> list[Carried]:
-    """One stack for all, as if a day went by."""
+    """One stack for all, as if a day went by. `done` is told of each: the largest take minutes."""
     with tempfile.TemporaryDirectory() as folder:
-        receiver, stack = Receiver(), LocalStack(Path(folder))
+        receiver, stack = Receiver(), Stack(Path(folder))
         stack.start()
         try:
-            return [
-                *(_carry(stack, receiver, "messages", count) for count in messages),
-                *(_carry(stack, receiver, "dispatches", count) for count in dispatches),
-            ]
+            stack.rest()
+            found = []
+            for kind, counts in (("dispatches", dispatches), ("messages", messages)):
+                for count in counts:
+                    found.append(_carry(stack, receiver, kind, count))
+                    done(found[-1])
+            return found
         finally:
             stack.stop()
             receiver.close()
 
 
-def _carry(stack: LocalStack, receiver: Receiver, kind: str, count: int) -> Carried:
+def _carry(stack: Stack, receiver: Receiver, kind: str, count: int) -> Carried:
     application = Application(stack, receiver.mailbox())
-    before, start = _megabytes(stack), time.monotonic()
+    billed, before, start = stack.units(), _megabytes(stack), time.monotonic()
     asyncio.run(_post(application, kind, count))
     expected = count * (3 if kind == "messages" else 4)  # submitted, delivered, read; and the report
     mailbox = application.mailbox
@@ -90,10 +125,11 @@ def _carry(stack: LocalStack, receiver: Receiver, kind: str, count: int) -> Carr
     while len(_ids(application)) < expected and time.monotonic() - start < patience:
         time.sleep(0.5)
     seconds = time.monotonic() - start
+    each = {unit: (total - billed.get(unit, 0)) / count for unit, total in stack.units().items()}
     ids = _ids(application)
     return Carried(
         kind, count, len(mailbox.hooks), expected - len(ids), sum(ids.values()) - len(ids),
-        seconds, _megabytes(stack), before,
+        seconds, _megabytes(stack), before, each,
     )  # fmt: skip
 
 

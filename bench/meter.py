@@ -23,9 +23,6 @@ from switchboard import records
 from tests.support.template import template
 
 STATE_MACHINE = "state machine"
-INDEX = ("open", "ends_by")
-"""What the key of the table's one index is made of; it projects keys only."""
-
 Units = Counter[str]
 
 
@@ -66,6 +63,8 @@ class Meter:
     invocations: list[Invocation] = field(default_factory=list)
     _now: Invocation | None = None
     _harness: int = field(default_factory=threading.get_ident)
+    _strangers: frozenset[threading.Thread] = field(default_factory=lambda: frozenset(threading.enumerate()))
+    """Executions that something before left behind among them."""
     _looking: threading.local = field(default_factory=threading.local)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -153,7 +152,9 @@ class Meter:
             with meter._lock:
                 meter.calls[who, f"{service}:{operation}"] += 1
                 if invocation and who == invocation.function:
-                    invocation.calls.append(service)
+                    # All records wait for what is put for all of them.
+                    times = invocation.records if operation == "SendMessageBatch" else 1
+                    invocation.calls += [service] * times
             if service == "dynamodb":
                 return meter._dynamodb(who, client, real, operation, parameters)
             answer = real(client, operation, parameters)
@@ -186,7 +187,7 @@ class Meter:
         thread = threading.current_thread()
         if threading.get_ident() == self._harness or thread in records._pool._threads:
             return self._now.function if self._now else None
-        return STATE_MACHINE
+        return None if thread in self._strangers else STATE_MACHINE
 
     def _dynamodb(self, who: str, client: Any, real: Any, operation: str, parameters: dict[str, Any]) -> Any:
         if operation in ("PutItem", "UpdateItem", "DeleteItem"):
@@ -198,7 +199,8 @@ class Meter:
             finally:  # a refused one is billed too
                 after = self._look(client, real, get)
                 self.add(who, "dynamodb_write", units.write_units(before, after))
-                self.add(who, "dynamodb_write", units.index_units(projection(before), projection(after)))
+                kept = units.projection(before), units.projection(after)
+                self.add(who, "dynamodb_write", units.index_units(*kept))
         answer = real(client, operation, parameters)
         if operation == "GetItem":
             sizes = [units.item_size(answer["Item"])] if "Item" in answer else []
@@ -242,18 +244,8 @@ class Meter:
                 raise NotImplementedError(f"no rule for {service}:{operation}")
 
     def transitions(self, history: list[dict[str, Any]]) -> None:
-        """Of one execution: each state entered, and each time that one was tried again."""
-        entered = sum(event["type"].endswith("StateEntered") for event in history)
-        tried = sum(event["type"] == "TaskScheduled" for event in history)
-        tasks = sum(event["type"] == "TaskStateEntered" for event in history)
-        self.add(STATE_MACHINE, "transition", entered + tried - tasks)
-
-
-def projection(item: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """What the index holds of an item, if it is in it."""
-    if item is None or any(name not in item for name in INDEX):
-        return None
-    return {name: item[name] for name in ("pk", "sk", *INDEX)}
+        """Of one execution."""
+        self.add(STATE_MACHINE, "transition", units.transitions(history))
 
 
 def platform_log_bytes(assumed: Mapping[str, float]) -> float:

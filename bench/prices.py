@@ -18,6 +18,8 @@ class Price:
     """US dollars for a million of `unit`."""
     page: str
     confirmed: str
+    """How far it is (prices.toml), and where."""
+    source: str
 
 
 @dataclass(frozen=True)

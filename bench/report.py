@@ -173,7 +173,11 @@ def carried(found: Sequence[Carried]) -> str:
         sizes = (f"{each.seconds:.0f}", f"{each.megabytes_before:.0f}", f"{each.megabytes:.0f}")
         counts = (f"{each.webhooks:,}", str(each.lost), str(each.doubled))
         rows.append([f"{each.count:,} {each.kind}", *counts, *sizes])
-    return table(rows)
+    names = sorted({name for each in found for name in each.units})
+    billed = [["units of one, there", *names]]
+    for each in found:
+        billed.append([f"{each.count:,} {each.kind}", *(f"{each.units.get(name, 0):.2f}" for name in names)])
+    return table(rows) + "\n\n" + table(billed)
 
 
 def growth(measured: Sequence[Measured], prices: Prices) -> str:

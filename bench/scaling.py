@@ -2,8 +2,9 @@
 
 Time goes in steps of a second. Arrivals are drawn around the rate (seeded). Each quota is a bucket: `burst`
 at most, filled with `rate` a second. What a quota refuses at the door is refused to the caller (429); what
-it refuses behind a queue waits there. Functions take as much of a processor's concurrency as they run, by
-Little's law. It shows which limit is the first and what it does, not how long a message takes.
+it refuses behind a queue waits there, and so does a dispatch that StartExecution refuses. Functions take as
+much of a processor's concurrency as they run, by Little's law. All traffic is of one application, which is
+the worst for the table. It shows which limit is the first and what it does, not how long a message takes.
 
 The quotas are AWS's defaults in us-east-1 (docs/scaling.md names the pages); what one message and one
 dispatch ask of each is what the bench counts.
@@ -25,8 +26,9 @@ class Quota:
 
 @dataclass(frozen=True)
 class Quotas:
-    gateway: Quota = Quota("throttle of our HTTP API (template)", 1_000, 2_000)
+    gateway: Quota = Quota("throttle of our HTTP API (ApiRate)", 1_000, 2_000)
     account_gateway: Quota = Quota("HTTP APIs of the account", 10_000, 5_000)
+    function_urls: Quota = Quota("function URLs (10 x concurrency)", 10_000, 10_000)
     concurrency: float = 1_000
     """Executions of all functions at once."""
     concurrency_growth: float = 100
@@ -35,11 +37,13 @@ class Quotas:
     """By how many batches at once a queue's poller grows in a second: 300 in a minute."""
     most_pollers: float = 1_000
     start_execution: Quota = Quota("StartExecution", 300, 1_300)
+    start_concurrency: float = 2
+    """How many functions work on starts that had to wait, in batches of ten."""
     task_result: Quota = Quota("SendTaskSuccess", 500, 3_000)
     transitions: Quota = Quota("state transitions", 5_000, 5_000)
     table_writes: Quota = Quota("write units of the table", 40_000, 40_000)
     table_reads: Quota = Quota("read units of the table", 40_000, 40_000)
-    applications_reads: Quota = Quota("read units of one partition (applications)", 3_000, 3_000, False)
+    partition_reads: Quota = Quota("read units of one partition (an application)", 3_000, 3_000, False)
     in_flight: float = 120_000
     """Messages of a queue that are with workers."""
 
@@ -49,14 +53,14 @@ class Load:
     """What one message, or one dispatch whose first step wins, asks for."""
 
     name: str
-    api: float = 3
-    """Requests to the HTTP API: one of the client's, two receipts."""
+    api: float = 1
+    """Requests of the client's to the HTTP API."""
+    callbacks: float = 2
+    """Receipts, to the functions' own URLs."""
     deliver_records: float = 1
     notify_records: float = 3
     writes: float = 5
-    reads: float = 6
-    application_reads: float = 1
-    """Of the client's application, when it asks for something."""
+    reads: float = 3.5
     executions: float = 0
     task_results: float = 0
     transitions: float = 0
@@ -64,11 +68,12 @@ class Load:
     deliver_seconds: float = 0.28
     """Of one batch, in which ten are handed over side by side."""
     notify_seconds: float = 0.14
+    start_seconds: float = 0.05
 
 
 MESSAGE = Load("messages")
 DISPATCH = Load(
-    "dispatches", notify_records=4, writes=10, reads=9, executions=1, task_results=1, transitions=2
+    "dispatches", notify_records=4, writes=10, reads=6.5, executions=1, task_results=1, transitions=2
 )
 
 
@@ -138,9 +143,10 @@ def simulate(
     buckets = {
         name: Bucket(quota) for name, quota in vars(quotas).items() if isinstance(quota, Quota)
     }  # fmt: skip
-    outbound, webhooks = Queue(), Queue()
+    outbound, webhooks, starts = Queue(), Queue(), Queue()
     receipts: list[float] = []  # that are still to come, by second
     allowed = quotas.concurrency_growth
+    notifying = 0.0
 
     for second in range(seconds):
         for bucket in buckets.values():
@@ -150,15 +156,23 @@ def simulate(
         due = receipts.pop(0) if receipts else 0.0
 
         # At the door. Providers repeat a receipt that was refused: it comes again.
-        asked = arriving + due
-        let_in = _through(outcome, second, buckets, ("gateway", "account_gateway"), asked, 1)
-        clients, providers = (let_in * part / asked if asked else 0.0 for part in (arriving, due))
+        clients = _through(outcome, second, buckets, ("gateway", "account_gateway"), arriving, load.api)
+        providers = _through(outcome, second, buckets, ("function_urls",), due, 1)
         _again(receipts, 1, due - providers)
-        started = clients
-        started = _through(outcome, second, buckets, ("applications_reads",), started, load.application_reads)
+        # Each process reads the application once a second, however many requests it has.
+        processes = max(1.0, clients * load.api_seconds)
+        reads = min(clients, processes) + notifying
+        read = _through(outcome, second, buckets, ("partition_reads",), reads, 1)
+        taken = clients * read / reads if reads else 0.0
+        outcome.refused += arriving - taken
+        started = taken
         if load.executions:
-            started = _through(outcome, second, buckets, ("start_execution",), started, load.executions)
-        outcome.refused += arriving - started
+            waited = _through(outcome, second, buckets, ("start_execution",), taken, load.executions)
+            starts.put(taken - waited)
+            able = min(starts.records, quotas.start_concurrency * 10 / load.start_seconds)
+            late = buckets["start_execution"].take(able * load.executions) / load.executions
+            starts.records -= late
+            started = waited + late
 
         # Functions: what the API runs goes first, as it is asked directly; pollers share what is left.
         allowed = min(quotas.concurrency, allowed + quotas.concurrency_growth)
@@ -168,7 +182,8 @@ def simulate(
         handed = _work(outcome, second, outbound, load.deliver_seconds, allowed - used, quotas, "deliver")
         used += handed / 10 * load.deliver_seconds
         told = _work(outcome, second, webhooks, load.notify_seconds, allowed - used, quotas, "notify")
-        used += told / 10 * load.notify_seconds
+        notifying = told / 10 * load.notify_seconds
+        used += notifying
         outcome.peak_concurrency = max(outcome.peak_concurrency, used)
 
         # The table and the state machine. What they refuse is done again later.
@@ -185,8 +200,8 @@ def simulate(
         _again(receipts, 2, wrote)
         _again(receipts, 5, wrote)
         outcome.done += wrote
-        outcome.peak_waiting = max(outcome.peak_waiting, outbound.records + webhooks.records)
-    outcome.waiting = outbound.records + webhooks.records
+        outcome.waiting = outbound.records + webhooks.records + starts.records
+        outcome.peak_waiting = max(outcome.peak_waiting, outcome.waiting)
     return outcome
 
 
@@ -240,8 +255,9 @@ def _again(line: list[float], seconds: int, count: float) -> None:
 
 RAISED = replace(
     Quotas(),
-    gateway=Quota("throttle of our HTTP API (template)", 40_000, 20_000),
+    gateway=Quota("throttle of our HTTP API (ApiRate)", 40_000, 20_000),
     account_gateway=Quota("HTTP APIs of the account", 40_000, 20_000),
+    function_urls=Quota("function URLs (10 x concurrency)", 100_000, 100_000),
     concurrency=10_000,
     start_execution=Quota("StartExecution", 12_000, 12_000),
     task_result=Quota("SendTaskSuccess", 12_000, 12_000),

@@ -8,6 +8,8 @@ from typing import Any
 Item = Mapping[str, Any]
 """An item as DynamoDB's API has it: {name: {type: value}}."""
 KB = 1024
+INDEX = ("open", "ends_by")
+"""What the key of the table's one index is made of; it projects keys only."""
 
 
 def chunks(size: int, chunk_kb: int) -> int:
@@ -39,9 +41,27 @@ def index_units(before: Item | None, after: Item | None) -> int:
     return write_units(before, None) + write_units(None, after)
 
 
+def projection(item: Item | None) -> dict[str, Any] | None:
+    """What the index holds of an item, if it is in it."""
+    if item is None or any(name not in item for name in INDEX):
+        return None
+    return {name: item[name] for name in ("pk", "sk", *INDEX)}
+
+
 def read_units(sizes: Sequence[int], *, consistent: bool) -> float:
     """Of one get or one page of a query: sizes of what it read; nothing found is billed too."""
     return chunks(sum(sizes), 4) * (1.0 if consistent else 0.5)
+
+
+def transitions(history: Sequence[Mapping[str, Any]]) -> int:
+    """Of one execution: each state entered, and each time that one was tried again."""
+    count = tried = 0  # what is entered can fail before it is tried
+    for event in history:
+        if event["type"].endswith("StateEntered"):
+            count, tried = count + 1, 0
+        elif event["type"] == "TaskScheduled":
+            count, tried = count + (tried > 0), tried + 1
+    return count
 
 
 def item_size(item: Item) -> int:

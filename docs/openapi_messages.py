@@ -3,10 +3,10 @@
 from typing import Any
 
 from docs.openapi_shapes import TEXT, URL, UUID, Schema, array, either, integer, obj, one_of, ref, text
-from switchboard.channels import CHANNELS, Capability
+from switchboard.channels import CHANNELS, V1_NAMES, Capability
 from switchboard.models.messages import Channel
 from switchboard.models.v01 import LONGEST_REF as LONGEST_REF_V01
-from switchboard.models.v1 import LONGEST_FAILOVER, NAMES
+from switchboard.models.v1 import LONGEST_FAILOVER
 from switchboard.models.v1 import LONGEST_REF as LONGEST_REF_V1
 
 NUMBER = text(7, 15, "^[1-9][0-9]{6,14}$")
@@ -25,7 +25,7 @@ def _camel(name: str) -> str:
 
 
 def _named(channel: Channel, version: str) -> str:
-    return NAMES.get(channel, channel.value) if version == "v1" else channel.value
+    return V1_NAMES.get(channel, channel.value) if version == "v1" else channel.value
 
 
 # --- contents ------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ Patch = Callable[[Any, str, Any], None]
 def apply(runtime: Runtime, patch: Patch = setattr) -> None:
     """All of them."""
     own_workers(runtime, patch)
+    concurrency_by_parameter(patch)
     error_answers(patch)
     no_endless_logs(patch)
     no_past_events(patch)
@@ -57,6 +58,23 @@ def own_workers(runtime: Runtime, patch: Patch = setattr) -> None:
     patch(lambda_svc, "_execute_function_warm", execute)
     # An event source takes no more batches than can be worked on: the rest is safer in its queue.
     patch(lambda_svc, "_ESM_SQS_DEFAULT_CONCURRENCY", LIMIT)
+
+
+def concurrency_by_parameter(patch: Patch = setattr) -> None:
+    """CloudFormation makes a number of what a parameter says, where a number is wanted.
+
+    Here the MaximumConcurrency of a queue's event source stayed a text, which no queue's poller outlived.
+    """
+    stock = lambda_svc._sqs_esm_concurrency
+
+    def concurrency(source: dict[str, Any], *more: Any) -> int:
+        most = (source.get("ScalingConfig") or {}).get("MaximumConcurrency")
+        if isinstance(most, str):
+            source = {**source, "ScalingConfig": {"MaximumConcurrency": int(most)}}
+        found: int = stock(source, *more)
+        return found
+
+    patch(lambda_svc, "_sqs_esm_concurrency", concurrency)
 
 
 def described(record: dict[str, Any]) -> Function:
@@ -151,7 +169,8 @@ def asynchronous_invocations(patch: Patch = setattr) -> None:
 
 
 def dynamic_timeouts(patch: Patch = setattr) -> None:
-    """A task's TimeoutSeconds may be a JSONata expression, evaluated when the state is entered.
+    """A task's TimeoutSeconds may be a JSONata expression, evaluated when the state is entered. If it has no
+    value, the task fails with States.QueryEvaluationError, which can be caught.
 
     Here only a literal number ever fired.
     """
@@ -159,8 +178,13 @@ def dynamic_timeouts(patch: Patch = setattr) -> None:
 
     def execute(state: dict[str, Any], given: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:
         if isinstance(state.get("TimeoutSeconds"), str):
-            seconds = stepfunctions._jsonata_state_field(state, "TimeoutSeconds", "number", given, context)
-            state = {**state, "TimeoutSeconds": seconds}
+            try:
+                seconds = stepfunctions._jsonata_state_field(
+                    state, "TimeoutSeconds", "number", given, context
+                )
+                state = {**state, "TimeoutSeconds": seconds}
+            except stepfunctions._ExecutionError:  # comes where the emulator catches it
+                state = {**state, "Arguments": "{% $error('TimeoutSeconds is no number') %}"}
         return stock(state, given, execution, context)
 
     patch(stepfunctions, "_execute_task", execute)

@@ -51,6 +51,7 @@ def deploy(settings: Settings, credentials: Credentials, carriers: str) -> Deplo
 
     parameters = {
         "PublicUrl": settings.url,
+        "CallbacksBy": "Api",  # which alone can be called here
         "MediaGateway": f"{carriers}/media",
         "StatusUrl": settings.status_url or f"{settings.url}{MAILBOX}",
         "InboundUrl": settings.inbound_url,

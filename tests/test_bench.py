@@ -3,13 +3,14 @@
 The bounds are what was counted when they were written. Whoever needs more has to say so here.
 """
 
+import json
 from typing import Any
 
 import pytest
 
-from bench import cold, cost, growth, prices, report, scaling, units
+from bench import cold, cost, growth, prices, report, scaling, stack, units
 from bench.cost import Measured
-from bench.meter import Meter, projection
+from bench.meter import Meter
 from bench.system import system
 from tests.support.template import template
 
@@ -97,7 +98,7 @@ OPEN = KEY | {"open": {"S": "OPEN#1"}, "ends_by": {"N": "1795428928"}}
     ids=["not in it", "new in it", "another attribute", "leaves it", "its key changes"],
 )
 def test_index_units(before: Any, after: Any, written: int) -> None:
-    assert units.index_units(projection(before), projection(after)) == written
+    assert units.index_units(units.projection(before), units.projection(after)) == written
 
 
 @pytest.mark.parametrize(
@@ -125,9 +126,10 @@ def test_the_index_is_the_one_that_the_rule_knows() -> None:
 def test_transitions_are_states_entered_and_retries() -> None:
     types = ["ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskFailed", "TaskScheduled"]
     types += ["TaskSucceeded", "TaskStateExited", "ChoiceStateEntered", "ChoiceStateExited"]
+    types += ["TaskStateEntered", "EvaluationFailed", "TaskStateExited"]  # is not tried, and counts
     meter = Meter(prices.load().assumed)
     meter.transitions([{"type": each} for each in types])
-    assert meter.total == {"transition": 3}
+    assert meter.total == {"transition": 4}
 
 
 def test_every_price_is_dated_and_has_a_page() -> None:
@@ -138,6 +140,7 @@ def test_every_price_is_dated_and_has_a_page() -> None:
         assert price.per_million > 0
         assert price.page.startswith("https://aws.amazon.com/")
         assert price.confirmed in ("AWS", "secondary", "unconfirmed")
+        assert price.source
 
 
 def test_lines_add_up() -> None:
@@ -164,7 +167,7 @@ MESSAGE = {
     "deliver sqs:DeleteMessageBatch (poller)": 1,
     "status dynamodb:UpdateItem": 2,
     "status sqs:SendMessage": 2,
-    "notify dynamodb:GetItem": 3,
+    "notify dynamodb:GetItem": 3,  # half a unit each
     "notify sqs:ReceiveMessage (poller)": 3,
     "notify sqs:DeleteMessageBatch (poller)": 3,
 }
@@ -184,18 +187,18 @@ DISPATCH = {
 }
 UNITS = {
     "message": {
-        "http_api": 3,
+        "http_api": 1,
         "lambda_request": 7,
         "sqs_request": 12,
         "dynamodb_write": 5,
-        "dynamodb_read": 6,
+        "dynamodb_read": 3.5,
     },
     "dispatch": {
-        "http_api": 3,
+        "http_api": 1,
         "lambda_request": 8,
         "sqs_request": 15,
         "dynamodb_write": 10,
-        "dynamodb_read": 9,
+        "dynamodb_read": 6.5,
         "transition": 2,
     },
 }
@@ -221,8 +224,31 @@ def test_no_unit_more_than_before(measured: dict[str, Measured], name: str) -> N
     found = measured[name].units
     whole = {unit: found[unit] for unit in found if unit in prices.load().lines and found[unit] >= 1}
     assert {unit: count for unit, count in whole.items() if count > UNITS[name].get(unit, 0)} == {}
-    assert found["http_api"] == 3  # or nothing was counted at all
+    assert found["http_api"] == 1  # or nothing was counted at all
     assert found["dynamodb_write"] >= 4
+
+
+def test_ten_at_once_share_their_calls() -> None:
+    calls = cost.measure("ten", cost.MESSAGES[cost.HEADLINE], count=10).calls
+    assert calls["deliver sqs:SendMessageBatch"] == pytest.approx(0.1)
+    assert "deliver sqs:SendMessage" not in calls
+
+
+@pytest.mark.parametrize(
+    ("name", "transitions"), [("second wins", 3), ("first refused", 3), ("all three fail", 5)]
+)
+def test_a_step_that_fails_costs_one_transition(name: str, transitions: int) -> None:
+    """And one more the end of the last, if that fails too."""
+    found = cost.measure(name, cost.DISPATCHES[name], count=1, batch=1)
+    assert found.by["state machine"]["transition"] == transitions
+
+
+def test_metrics_are_counted_and_providers_call_functions(measured: dict[str, Measured]) -> None:
+    """As the template has both, unless it is told otherwise."""
+    by = measured["message"].by
+    assert by["deliver"]["log_gb"] > 200 / 1e9
+    assert by["status"]["log_gb"] > 400 / 1e9
+    assert "http_api" not in by["status"]
 
 
 def test_a_hundred_cost_what_ten_cost() -> None:
@@ -243,10 +269,10 @@ def test_growth_is_seen() -> None:
     ("load", "rate", "limit"),
     [
         (scaling.MESSAGE, 100, ""),
-        (scaling.MESSAGE, 1_000, "throttle of our HTTP API (template)"),
+        (scaling.MESSAGE, 10_000, "throttle of our HTTP API (ApiRate)"),
         (scaling.DISPATCH, 1_000, "StartExecution"),
     ],
-    ids=["100 messages", "1,000 messages", "1,000 dispatches"],
+    ids=["100 messages", "10,000 messages", "1,000 dispatches"],
 )
 def test_what_breaks_first(load: scaling.Load, rate: float, limit: str) -> None:
     found = scaling.simulate(load, rate, scaling.Quotas(), seconds=60)
@@ -258,6 +284,56 @@ def test_nothing_is_made_up_in_the_model() -> None:
     found = scaling.simulate(scaling.MESSAGE, 200, scaling.Quotas(), seconds=120)
     assert found.refused == pytest.approx(0, abs=1e-6)
     assert found.done == pytest.approx(found.offered, rel=0.05)
+
+
+def test_what_cannot_start_waits_for_it() -> None:
+    found = scaling.simulate(scaling.DISPATCH, 600, scaling.Quotas(), seconds=60)
+    assert found.refused == pytest.approx(0, abs=1e-6)
+    quota = scaling.Quotas().start_execution
+    assert found.done == pytest.approx(quota.rate * 60 + quota.burst, rel=0.05)
+    assert found.waiting > (600 - quota.rate) * 60 - quota.burst
+
+
+@pytest.mark.parametrize("load", [scaling.MESSAGE, scaling.DISPATCH], ids=["messages", "dispatches"])
+def test_no_partition_is_in_the_way(load: scaling.Load) -> None:
+    found = scaling.simulate(load, 10_000, scaling.RAISED, seconds=120)
+    assert not [name for name in found.limits if "partition" in name]
+
+
+BATCH = {"Records": [{"eventSource": "aws:sqs", "body": "x" * 100}] * 2}
+
+
+@pytest.mark.parametrize(
+    ("event", "failures", "requests"),
+    [
+        (BATCH, 0, 2),
+        (BATCH, 1, 2),
+        (BATCH, 2, 1),
+        ({"Records": [{"EventSource": "aws:sns"}]}, 0, 0),
+        ("x", 0, 0),
+    ],
+    ids=["done", "partly done", "none done", "not of a queue", "no records"],
+)
+def test_the_stacks_meter_counts_what_pollers_do(event: Any, failures: int, requests: int) -> None:
+    meter = stack.StackMeter()
+    meter.polled(event, {"batchItemFailures": [{}] * failures})
+    assert meter.counted.get("sqs_request", 0) == requests
+
+
+@pytest.mark.parametrize(
+    ("action", "answer", "consistent", "read"),
+    [
+        ("GetItem", {}, True, 1),
+        ("GetItem", {"Item": item(4 * KB + 1)}, False, 1),
+        ("Query", {"Items": [item(100)] * 3}, True, 1),
+        ("DescribeTable", {}, True, 0),
+    ],
+    ids=["nothing there", "eventual", "a page", "no read"],
+)
+def test_the_stacks_meter_counts_reads(action: str, answer: Any, consistent: bool, read: float) -> None:
+    meter = stack.StackMeter()
+    meter.asked(action, {"ConsistentRead": consistent}, [], (200, {}, json.dumps(answer)))
+    assert meter.counted.get("dynamodb_read", 0) == read
 
 
 def test_tables_align() -> None:

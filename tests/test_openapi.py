@@ -9,6 +9,7 @@ import pytest
 import yaml
 from openapi_spec_validator import validate
 
+from switchboard.channels import V1_NAMES
 from switchboard.models import v01, v1
 from tests.support import payloads
 from tests.support.openapi import validator
@@ -73,7 +74,7 @@ def test_a_message_of_version_0_1_fits(channel: str) -> None:
 def test_a_message_of_version_1_fits(channel: str) -> None:
     sender, recipient = payloads.ENDS[channel]
     body = {
-        "channel": v1.NAMES.get(v1._CHANNELS[channel], channel),
+        "channel": V1_NAMES.get(v1._CHANNELS[channel], channel),
         "message_type": "text",
         "text": "hello",
         "from": sender.get("number") or sender["id"],

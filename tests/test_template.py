@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from sandbox.template import packaged, translated
 from switchboard.adapters import REGISTRY
 from switchboard.models.messages import Channel
 from tests.support.template import ROOT, state_machine, template
@@ -135,7 +136,9 @@ def test_no_function_can_read_more_secrets_than_it_needs() -> None:
     assert readable == {"NotifyFunction"}
 
 
-@pytest.mark.parametrize("name", ["OutboundQueue", "WebhooksQueue", "IngestQueue", "RedactionsQueue"])
+@pytest.mark.parametrize(
+    "name", ["OutboundQueue", "WebhooksQueue", "IngestQueue", "StartsQueue", "RedactionsQueue"]
+)
 def test_queues_have_a_dead_letter_queue_and_time_enough(name: str) -> None:
     properties = RESOURCES[name]["Properties"]
     assert properties["RedrivePolicy"]["deadLetterTargetArn"]
@@ -199,6 +202,46 @@ def test_only_ids_travel_in_the_state_machine() -> None:
         if "Arguments" in state
     ]
     assert bodies == [{"dispatch_uuid", "step", "wait", "task_token"}, {"kind", "dispatch_uuid"}]
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, dict[str, Any]]:
+    """What CloudFormation makes of it."""
+    packed, _ = packaged(ROOT, "bucket")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        resources: dict[str, dict[str, Any]] = translated(packed, {})["Resources"]
+    return resources
+
+
+def test_who_may_call_a_function_by_its_url(made: dict[str, dict[str, Any]]) -> None:
+    """Everybody, by the URL and not otherwise; since October 2025 that takes two permissions."""
+    urls = {name: about["Properties"] for name, about in made.items() if about["Type"] == "AWS::Lambda::Url"}
+    function = {"Ref": "StatusFunction"}
+    assert urls == {"StatusFunctionUrl": {"AuthType": "NONE", "TargetFunctionArn": function}}
+    open_to_all = [
+        about["Properties"]
+        for about in made.values()
+        if about["Type"] == "AWS::Lambda::Permission" and about["Properties"]["Principal"] == "*"
+    ]
+    call = {"FunctionName": function, "Principal": "*"}
+    assert sorted(open_to_all, key=lambda permission: len(permission["Action"])) == [
+        {**call, "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True},
+        {**call, "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
+    ]
+
+
+def test_who_is_called_does_not_ask_for_its_own_url() -> None:
+    """Each would need the other first, as with the API's."""
+    environments = {
+        name: json.dumps(about.get("Environment", {}))
+        for name, about in FUNCTIONS.items()
+        if "FunctionUrlConfig" in about
+    }
+    assert environments
+    assert not [
+        name for name, text in environments.items() if "Url.FunctionUrl" in text or f"{name}Url" in text
+    ]
 
 
 def _needed(roots: set[str]) -> set[str]:

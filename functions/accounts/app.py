@@ -83,11 +83,15 @@ def verify(provider: str, account_id: str) -> Response[str]:
 def _shown(account: ProviderAccount) -> dict[str, Any]:
     accounts = services.provider_accounts
     settings = accounts.settings(account.provider, account.account_id)
-    return wire.answer(account, settings, accounts.links(account), _url())
+    return wire.answer(account, settings, accounts.links(account), _callback_url())
 
 
 def _url() -> str:
     return services.settings.public_url or api.origin(app)
+
+
+def _callback_url() -> str:
+    return services.settings.callback_url or api.origin(app)
 
 
 def _account() -> None:

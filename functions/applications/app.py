@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from switchboard import api, negotiation, problems
 from switchboard.errors import InvalidRequest, UnknownKey
 from switchboard.models import account_secrets as secret_wire
+from switchboard.models import application_requests as requests
 from switchboard.models import applications as wire
 from switchboard.services import Services
 from switchboard.settings import Settings
@@ -38,7 +39,7 @@ def ping() -> Response[str]:
 @app.post("/v2/applications/")
 def create() -> Response[str]:
     _account()
-    application, private_key = services.applications.create(wire.application_request(api.json_body(app)))
+    application, private_key = services.applications.create(requests.application_request(api.json_body(app)))
     return api.answer(201, wire.answer(application, private_key))
 
 
@@ -46,7 +47,7 @@ def create() -> Response[str]:
 @app.get("/v2/applications/")
 def list_() -> Response[str]:
     _account()
-    page = wire.page(dict(app.current_event.query_string_parameters or {}))
+    page = requests.page(dict(app.current_event.query_string_parameters or {}))
     found, total = services.applications.list(page)
     return api.answer(200, wire.answer_list(found, total, page))
 
@@ -60,7 +61,7 @@ def get(application_id: str) -> Response[str]:
 @app.put("/v2/applications/<application_id>")
 def update(application_id: str) -> Response[str]:
     _account()
-    request = wire.application_request(api.json_body(app))
+    request = requests.application_request(api.json_body(app))
     return api.answer(200, wire.answer(services.applications.update(application_id, request)))
 
 

@@ -15,4 +15,5 @@ services = Services(Settings.from_environment())
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return records.work(event, services.outbound_queue(event), services.delivering.handle)
+    queue = services.outbound_queue(event)
+    return records.work(event, queue, services.delivering.handle, services.webhooks.working)

@@ -1,5 +1,5 @@
-"""POST /v0.1/dispatch, GET of one of them, `Start Dispatch` events from the bus, executions that were
-lost, and a look at what nobody ended, every quarter of an hour."""
+"""POST /v0.1/dispatch, GET of one of them, `Start Dispatch` events from the bus, starts that had to wait,
+executions that were lost, and a look at what nobody ended, every quarter of an hour."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from switchboard import api, problems, repeats
+from switchboard import api, logs, problems, repeats
 from switchboard.services import Services
 from switchboard.settings import Settings
 
@@ -47,7 +47,7 @@ def from_bus(event: dict[str, Any]) -> dict[str, Any]:
     if event["source"] == "aws.events":
         overdue = services.dispatching.sweep()
         if overdue:
-            logger.error("dispatches that nobody ended", count=overdue)
+            logs.logger.error("dispatches that nobody ended", count=overdue)
         return {"overdue": overdue}
     if event["source"] == "aws.states":
         # The execution ended by itself or by somebody's hand, and not with our report.
@@ -62,4 +62,8 @@ def from_bus(event: dict[str, Any]) -> dict[str, Any]:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    if "Records" in event:
+        from switchboard import records
+
+        return records.work(event, services.starts, services.dispatching.catch_up)
     return from_bus(event) if "detail-type" in event else app.resolve(event, context)

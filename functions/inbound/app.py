@@ -13,7 +13,7 @@ from switchboard.services import Services
 from switchboard.settings import Settings
 
 logger = Logger()
-callbacks = Callbacks("inbound", Services(Settings.from_environment()))
+callbacks = Callbacks(Services(Settings.from_environment()))
 
 
 @logger.inject_lambda_context

@@ -1,6 +1,7 @@
 """Receipts: provider callbacks at /status/{provider}/{account_id}, and AWS delivery events by SNS.
 
-Many providers have one callback address for both kinds of news, so either function takes either kind.
+Many providers have one callback address for both kinds of news, so either function takes either kind. This
+one has a URL of its own too, with the paths of both.
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ from switchboard.services import Services
 from switchboard.settings import Settings
 
 logger = Logger()
-callbacks = Callbacks("status", Services(Settings.from_environment()))
+callbacks = Callbacks(Services(Settings.from_environment()))
 
 
 @logger.inject_lambda_context

@@ -10,8 +10,7 @@ import jwt
 import pytest
 from typer.testing import Result
 
-from switchboard.channels import CHANNELS
-from switchboard.models.v1 import NAMES
+from switchboard.channels import CHANNELS, V1_NAMES
 from switchboard_cli import channels, project
 from tests.cli.conftest import URL, Clock, FakeApi
 from tests.cli.pairs import pair
@@ -281,7 +280,7 @@ def test_show(api: FakeApi, run: Run) -> None:
 
 
 def test_channels_are_the_api_s() -> None:
-    assert set(channels.ALL) == {NAMES.get(channel, channel.value) for channel in CHANNELS}
+    assert set(channels.ALL) == {V1_NAMES.get(channel, channel.value) for channel in CHANNELS}
     for channel, capability in CHANNELS.items():
         assert capability.sender in channels.party(channel.value, "x", is_sender=True)
         assert capability.recipient in channels.party(channel.value, "x", is_sender=False)

@@ -20,6 +20,9 @@ KEY, SECRET = "localkey", "localsecret"
 class LocalStack:
     """One state folder and port. `start` and `stop` as often as wanted."""
 
+    module = "sandbox"
+    """What Python runs."""
+
     def __init__(self, folder: Path, **environment: str) -> None:
         self.state, self.log = folder / "state", folder / "log"
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -41,7 +44,7 @@ class LocalStack:
         """Returns at once."""
         with self.log.open("a") as log:
             self._process = process = psutil.Popen(
-                [sys.executable, "-m", "sandbox"],
+                [sys.executable, "-m", self.module],
                 cwd=ROOT,
                 env=os.environ | self.environment,
                 stdin=subprocess.DEVNULL,

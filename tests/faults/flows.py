@@ -422,6 +422,10 @@ def loses_its_execution(run: Run) -> None:
     run.system.later(5, lose)
 
 
+def cannot_start_yet(run: Run) -> None:
+    run.system.no_starts_until = run.system.time.peek() + 0.5
+
+
 BY_VIBER, BY_SMS = "viber_service_msg", "sms"
 ENDINGS = {
     "the first step wins": Ending(([(2, "delivered")], []), [(BY_VIBER, "delivered")]),
@@ -459,6 +463,9 @@ ENDINGS = {
         ([(300, "delivered")], []), [(BY_VIBER, "delivered")], seconds=3600, more=loses_its_execution
     ),
 }
+
+
+WAITS_TO_START = Ending(([(2, "delivered")], []), [(BY_VIBER, "delivered")], more=cannot_start_yet)
 
 
 def failover(run: Run) -> None:
@@ -530,5 +537,8 @@ FLOWS: dict[str, Flow] = {
         published(one(VIBER, [(2, "read")], times=2)), STATUS | NOTIFY, on_the_bus
     ),
     "report, with events out": Flow(published(ENDINGS["the first step wins"].begin), NOTIFY, on_the_bus),
+    "dispatch: its start has to wait": Flow(
+        WAITS_TO_START.begin, frozenset({"dispatch"}), WAITS_TO_START.check
+    ),
     "dispatch: failover of version 1": Flow(failover, None, known=True),
 }

@@ -19,6 +19,7 @@ from switchboard import notifying, records, services
 from switchboard.adapters import base as adapters
 from switchboard.models.messages import Status
 from switchboard.store import DispatchItem, MessageItem, keys
+from switchboard.workflows import Busy, Workflows
 from tests.faults.carriers import KINDS, Carriers, Handed
 from tests.faults.injector import Died, Injector
 from tests.support import payloads
@@ -88,9 +89,10 @@ class FarEnds(World):
 _aws = services._aws
 
 
-def _made(clients: dict[str, Any], service: str) -> Any:
-    clients[service] = _aws(service)
-    return clients[service]
+def _made(clients: dict[tuple[Any, ...], Any], *wanted: Any) -> Any:
+    if wanted not in clients:
+        clients[wanted] = _aws(*wanted)
+    return clients[wanted]
 
 
 class _OneByOne:
@@ -119,21 +121,29 @@ class System(Cloud):
         """Executions whose end was told of."""
         self._numbers = count()
         self._ranks: dict[str, int] = {}
+        self.no_starts_until = 0.0
+        """Step Functions starts nothing before."""
         self.backwards: list[str] = []
         """Messages whose status went back."""
         self.injector.on_write = self._watch
         self._bearers: dict[int, dict[str, str]] = {}
-        clients: dict[str, Any] = {}
+        clients: dict[tuple[Any, ...], Any] = {}
         super().__init__(FarEnds(self.injector, self.carriers, self.time), monkeypatch)
         self.time.install(monkeypatch)
+        start = Workflows.start
+
+        def starts(workflows: Workflows, *arguments: Any, **more: Any) -> None:
+            if self.time.peek() < self.no_starts_until:
+                raise Busy
+            start(workflows, *arguments, **more)
+
+        monkeypatch.setattr(Workflows, "start", starts)
         monkeypatch.setattr(records, "_pool", _OneByOne())
         monkeypatch.setattr(
             notifying, "_UNWRITTEN_LOOKS", 2
         )  # to see the same as with six, where nobody writes
         # They take long to make and remember nothing.
-        monkeypatch.setattr(
-            services, "_aws", lambda service: clients.setdefault(service, None) or _made(clients, service)
-        )
+        monkeypatch.setattr(services, "_aws", lambda *wanted: _made(clients, *wanted))
         for queue in SOURCES:
             attributes = {"VisibilityTimeout": str(VISIBILITY)}
             self.sqs.set_queue_attributes(QueueUrl=self.queues[queue], Attributes=attributes)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.functions.flows import Flow
 from tests.support import payloads
+from tests.support.cloud import CALLBACK_URL
 from tests.support.payloads import accepts_all, basic
 
 SHOP = "/accounts/whatsapp_cloud/shop"
@@ -38,8 +39,8 @@ def test_an_account_is_made_shown_replaced_and_deleted(flow: Flow) -> None:
     status, made = call(flow, "PUT", SHOP, account(name="The shop"))
     assert status == 201
     assert made["callbacks"] == {
-        "inbound": "https://sb.example/inbound/whatsapp_cloud/shop",
-        "status": "https://sb.example/status/whatsapp_cloud/shop",
+        "inbound": f"{CALLBACK_URL[:-1]}/inbound/whatsapp_cloud/shop",
+        "status": f"{CALLBACK_URL[:-1]}/status/whatsapp_cloud/shop",
     }
     assert made["senders"] == [
         {"channel": "whatsapp", "id": NUMBER, "order": 0, "verification": {"state": "pending"}}
@@ -223,26 +224,76 @@ def test_other_credentials_have_another_token(flow: Flow) -> None:
     assert states == ["verified", "failed"]
 
 
+FUNCTION_HOST = CALLBACK_URL.removeprefix("https://").rstrip("/")
+CALLED: dict[str, tuple[dict[str, str], str, str]] = {
+    "the function's own URL": ({"CALLBACK_URL": CALLBACK_URL}, CALLBACK_URL[:-1], FUNCTION_HOST),
+    "it, where the API has another": (
+        {"CALLBACK_URL": CALLBACK_URL, "PUBLIC_URL": "https://sb.example/"},
+        CALLBACK_URL[:-1],
+        FUNCTION_HOST,
+    ),
+    "the API's own": ({}, "https://api.example", "api.example"),
+    "one before the API": (
+        {"CALLBACK_URL": "https://sb.example", "PUBLIC_URL": "https://sb.example"},
+        "https://sb.example",
+        "api.example",
+    ),
+}
+"""What the functions are told, where providers call then, and the name that AWS says was called."""
+
+
+@pytest.mark.parametrize("kind", ["status", "inbound"])
+@pytest.mark.parametrize(("told", "at", "domain"), CALLED.values(), ids=CALLED)
 def test_a_callback_is_proven_under_the_address_that_was_called(
-    make_cloud: Any, world: Any, monkeypatch: pytest.MonkeyPatch
+    make_cloud: Any,
+    world: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    told: dict[str, str],
+    at: str,
+    domain: str,
+    kind: str,
 ) -> None:
-    """As deployed without a PublicUrl of one's own: Twilio signs the address."""
+    """Twilio signs the address, with what is asked of it."""
     cloud = make_cloud(world)
-    monkeypatch.delenv("PUBLIC_URL")
-    for name in ("accounts", "status"):
+    monkeypatch.setattr("tests.support.cloud.CALLBACK_URL", told.get("CALLBACK_URL", ""))
+    monkeypatch.setenv("PUBLIC_URL", told.get("PUBLIC_URL", ""))
+    for name in ("accounts", "status", "inbound"):
         cloud.load(name)
     body = {
         "credentials": {"account_sid": "AC1", "auth_token": "tok"},
         "senders": [{"channel": "sms", "id": "447700900200"}],
     }
-    url = cloud.http("accounts", "PUT", "/accounts/twilio/main", body, basic())[1]["callbacks"]["status"]
-    assert url == "https://api.example/status/twilio/main"
+    url = cloud.http("accounts", "PUT", "/accounts/twilio/main", body, basic())[1]["callbacks"][kind]
+    assert url == f"{at}/{kind}/twilio/main"
+    uuid = "6d2f0c1b-4e8a-4b57-9c3d-7a1e5f804c92"
     form = {"AccountSid": "AC1", "MessageSid": "SM1", "MessageStatus": "delivered"}
-    signed = url + "".join(name + value for name, value in sorted(form.items()))
-    signature = base64.b64encode(hmac.new(b"tok", signed.encode(), hashlib.sha1).digest()).decode()
-    headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
-    path = url.removeprefix("https://api.example")
-    assert cloud.http("status", "POST", path, urlencode(form), headers)[0] == 200
+    # One function's URL has the paths of both.
+    function = "status" if domain == FUNCTION_HOST else kind
+    for host, status in (("", 200), ("https://elsewhere.example", 403)):
+        signed = (host or at) + f"/{kind}/twilio/main?message_uuid={uuid}"
+        signed += "".join(name + value for name, value in sorted(form.items()))
+        signature = base64.b64encode(hmac.new(b"tok", signed.encode(), hashlib.sha1).digest()).decode()
+        event = {
+            "version": "2.0",
+            "rawPath": f"/{kind}/twilio/main",
+            "rawQueryString": f"message_uuid={uuid}",
+            "queryStringParameters": {"message_uuid": uuid},
+            "headers": {
+                "x-twilio-signature": signature,
+                "content-type": "application/x-www-form-urlencoded",
+                "host": domain,
+            },
+            "requestContext": {
+                "accountId": "anonymous",
+                "domainName": domain,
+                "http": {"method": "POST", "path": f"/{kind}/twilio/main", "sourceIp": "203.0.113.7"},
+                "requestId": "r",
+                "stage": "$default",
+            },
+            "body": base64.b64encode(urlencode(form).encode()).decode(),
+            "isBase64Encoded": True,
+        }
+        assert cloud.call(function, event)["statusCode"] == status
 
 
 def test_dying_half_way_leaves_what_a_repeat_finishes(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ EXPECTED: dict[str, Any] = {
     "dispatch/start-event": {"dispatch_uuid": "9e4f2d61-0b7a-4c53-a1d8-3e5c7f9b2a10"},
     "dispatch/lost": {},
     "dispatch/sweep": {"overdue": 0},
+    "dispatch/starts": {"batchItemFailures": []},
     "dispatch/ping": 200,
     "applications/ping": 200,
     "applications/create": 201,
@@ -76,6 +77,7 @@ EXPECTED: dict[str, Any] = {
     "redact/show": 404,
     "redact/redactions": {"batchItemFailures": []},
     "status/callback": 200,
+    "status/function-url": 200,
     "status/handshake": 200,
     "status/sms": {},
     "inbound/callback": 200,
@@ -88,7 +90,9 @@ def triggers() -> set[str]:
     """`function/trigger` of the template, in the names of the files; a second path of one is the same."""
     found = set()
     for name, resource in template()["Resources"].items():
-        for event in resource.get("Properties", {}).get("Events", {}):
+        properties = resource.get("Properties", {})
+        urls = ["FunctionUrl"] if "FunctionUrlConfig" in properties else []
+        for event in (*properties.get("Events", {}), *urls):
             if not event.endswith("Slash"):
                 kebab = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", event).lower()
                 found.add(f"{name.removesuffix('Function').lower()}/{kebab}")

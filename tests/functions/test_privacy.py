@@ -53,7 +53,7 @@ class Trail:
     def _noted(self, call: Any) -> Any:
         def noted(**arguments: Any) -> Any:
             if "Dlq" not in arguments["QueueUrl"]:
-                self.queued.append(json.dumps(arguments))
+                self.queued += map(json.dumps, arguments.get("Entries", [arguments]))
             return call(**arguments)
 
         return noted

@@ -6,7 +6,7 @@ from typing import Any
 
 from switchboard import clock
 from switchboard.models.messages import Status
-from switchboard.store import items, keys
+from switchboard.store import attributes, keys
 from tests.functions.flows import Flow
 from tests.functions.test_redacting import hear
 from tests.support import payloads
@@ -28,6 +28,7 @@ ENDS: dict[str, int | None] = {
     "CONTACT": 32,  # as long as there is no word of the person's own that has to stay: OPTED below
     "OPTOUT": None,
     # What the owner set up: not about people.
+    "APPLICATION": None,
     "APPLICATIONS": None,
     "ACCOUNT": None,
     "ACCOUNTS": None,
@@ -51,7 +52,7 @@ def test_every_kind_of_item_is_decided_about() -> None:
 
 
 def stored(flow: Flow) -> list[dict[str, Any]]:
-    return [items.load(item) for item in flow.cloud.dynamodb.scan(TableName="table")["Items"]]
+    return [attributes.load(item) for item in flow.cloud.dynamodb.scan(TableName="table")["Items"]]
 
 
 def everything(flow: Flow) -> None:

@@ -554,11 +554,7 @@ class Time:
             def wait(self, timeout: float | None = None) -> bool:
                 return time.goes_by(timeout or 0)
 
-        class Timer(threading.Timer):
-            def start(self) -> None:
-                """The tests that need it do without this clock."""
-
-        monkeypatch.setattr(endpoints, "threading", SimpleNamespace(Condition=Condition, Timer=Timer))
+        monkeypatch.setattr(endpoints, "threading", SimpleNamespace(Condition=Condition))
 
     def goes_by(self, seconds: float) -> bool:
         self.moment += timedelta(seconds=seconds)

@@ -48,6 +48,7 @@ HERE = {
     "accounts/delete-messenger-account": 204,
     # It is signed with the credentials of another account.
     "status/callback": 403,
+    "status/function-url": 403,
     "status/handshake": 403,
     "inbound/callback": 403,
     "inbound/handshake": 403,

@@ -157,6 +157,16 @@ def test_timeouts_and_deaths(
     assert call(function, {})["body"]["pid"] != second
 
 
+def test_concurrency_by_parameter(corrections: ModuleType, patch: Patch) -> None:
+    from ministack.services import lambda_svc
+
+    source = {"ScalingConfig": {"MaximumConcurrency": "2"}}
+    assert lambda_svc._sqs_esm_concurrency(source, {}, {}) == "2"  # not a number
+    corrections.concurrency_by_parameter(patch)
+    assert lambda_svc._sqs_esm_concurrency(source, {}, {}) == 2
+    assert lambda_svc._sqs_esm_concurrency({}, {}, {}) == lambda_svc._ESM_SQS_DEFAULT_CONCURRENCY
+
+
 def test_error_answers(corrections: ModuleType, patch: Patch) -> None:
     from ministack.services import lambda_svc
 
@@ -232,7 +242,7 @@ MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:probe"
 
 
 class Machine:
-    """One state that waits for its task token, `seconds` long if that is given in the input."""
+    """One state that waits for its task token, for the `seconds` that the input gives it, if it does."""
 
     def __init__(self, patch: Patch) -> None:
         from ministack.services import stepfunctions
@@ -245,7 +255,10 @@ class Machine:
             "Arguments": {"token": "{% $states.context.Task.Token %}"},
             "TimeoutSeconds": "{% $states.input.seconds %}",
             "Retry": [{"ErrorEquals": ["Never"]}],
-            "Catch": [{"ErrorEquals": ["States.Timeout"], "Output": "late", "Next": "Late"}],
+            "Catch": [
+                {"ErrorEquals": ["States.Timeout"], "Output": "late", "Next": "Late"},
+                {"ErrorEquals": ["States.QueryEvaluationError"], "Output": "never", "Next": "Late"},
+            ],
             "End": True,
         }
         definition = {
@@ -265,8 +278,8 @@ class Machine:
             "definition": json.dumps(definition),
         }
 
-    def start(self, name: str, seconds: float) -> tuple[int, dict[str, Any]]:
-        given = json.dumps({"seconds": seconds})
+    def start(self, name: str, seconds: float | None) -> tuple[int, dict[str, Any]]:
+        given = json.dumps({} if seconds is None else {"seconds": seconds})
         request = {"stateMachineArn": MACHINE, "name": name, "input": given}
         status, _, body = self.module._start_execution(request)
         return status, json.loads(body)
@@ -297,6 +310,11 @@ def test_dynamic_timeouts(corrections: ModuleType, machine: Machine, patch: Patc
     assert outcome("stock timeout") != ("SUCCEEDED", '"late"')
     corrections.dynamic_timeouts(patch)
     assert outcome("timeout") == ("SUCCEEDED", '"late"')
+    machine.tokens.clear()
+    machine.start("no time", None)
+    until(lambda: machine.execution("no time")["status"] != "RUNNING")
+    assert machine.execution("no time")["output"] == '"never"'
+    assert not machine.tokens  # it was not tried
 
 
 def test_stopping(corrections: ModuleType, machine: Machine, patch: Patch) -> None:

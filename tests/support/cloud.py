@@ -32,6 +32,8 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
     "messenger": {"access_token": "fb-token", "app_secret": "fb-secret", "verify_token": "fb-verify"},
     "infobip": {"base_url": "https://ib.example", "api_key": "ib-key", "callback_token": "ib-token"},
 }
+CALLBACK_URL = "https://4j2k7c3n5q6w8e9r0t1y.lambda-url.us-east-1.on.aws/"
+"""As the template gets it, with a slash at its end."""
 PUBLIC = {
     "inside.example": ["93.184.215.14", "10.0.0.7"],
     "runtime.example": ["127.0.0.1"],
@@ -45,6 +47,7 @@ SOURCES = {
     "WebhooksQueue": "notify",
     "IngestQueue": "ingest",
     "RedactionsQueue": "redact",
+    "StartsQueue": "dispatch",
 }
 """Queues, and the functions that they feed."""
 CONTEXT = SimpleNamespace(
@@ -131,6 +134,7 @@ class Cloud:
             "SIGNATURE_SECRETS": "sb/signatures",
             "PROVIDER_SECRETS": "sb/accounts",
             "REDACTIONS_QUEUE_URL": self.queues["RedactionsQueue"],
+            "STARTS_QUEUE_URL": self.queues["StartsQueue"],
             "STATE_MACHINE_ARN": self.machine,
             "PUBLIC_URL": "https://sb.example",
             "MEDIA_BUCKET": "media",
@@ -151,6 +155,8 @@ class Cloud:
         """A function anew, with the environment as it is now."""
         refused = "IngestDlq" if function == "ingest" else "EventsDlq"
         self._setenv("REFUSED_QUEUE_URL", self.queues[refused])
+        # Who is called does not know it, as in the template.
+        self._setenv("CALLBACK_URL", "" if function in ("status", "inbound") else CALLBACK_URL)
         self.functions[function] = _load(function)
 
     def publish(self) -> None:
@@ -194,8 +200,10 @@ class Cloud:
         body: Any = None,
         headers: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
+        domain: str = "api.example",
     ) -> tuple[int, Any]:
-        """A request as the HTTP API hands it over (payload 2.0). Returns status and decoded body."""
+        """A request as the HTTP API hands it over (payload 2.0), or for another `domain` as a function's URL
+        does. Returns status and decoded body."""
         text = body if isinstance(body, str) or body is None else json.dumps(body)
         event = {
             "version": "2.0",
@@ -207,7 +215,7 @@ class Cloud:
             "requestContext": {
                 "accountId": "123456789012",
                 "apiId": "api",
-                "domainName": "api.example",
+                "domainName": domain,
                 "http": {"method": method, "path": path, "sourceIp": "127.0.0.1", "protocol": "HTTP/1.1"},
                 "requestId": "r",
                 "stage": "$default",

@@ -22,9 +22,10 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from switchboard import clock
+from switchboard import clock, signing
 from switchboard.errors import ConfigurationError, Conflict, NotFound, SecretForbidden
 from switchboard.models.account_secrets import ShownSecret, ShownSignatureSecret
+from switchboard.remembered import Remembered
 from switchboard.secrets import Secrets
 from switchboard.store.secrets import (
     FIRST,
@@ -82,14 +83,26 @@ class ApiSecrets:
     secrets: Secrets
     name: str
     """Of the secret that the deployment made: {"api_key", "api_secret"}."""
+    _kept: Remembered[KeptApiSecrets] = field(init=False)
     _checked: dict[tuple[str, bytes], bool] = field(default_factory=dict)
     """What came of a hash and a secret, so that only the first request with it pays for the slow hash."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_kept", Remembered(lambda _: self.store.api_secrets()[0]))
 
     def api_key(self) -> str:
         return str(self.secrets.read(self.name)["api_key"])
 
     def accepts(self, secret: bytes) -> bool:
-        kept, _ = self.store.api_secrets()
+        """Whether it is a live one. One that was revoked elsewhere can be taken for a second more; one that
+        was added is known at once."""
+        kept, is_newest = self._kept.look(self.name)
+        if kept and self._opens(secret, kept):
+            return True
+        newest = None if is_newest else self._kept.read(self.name)
+        return newest is not None and self._opens(secret, newest)
+
+    def _opens(self, secret: bytes, kept: KeptApiSecrets) -> bool:
         first = self.secrets.version(self.name)
         if kept.revoked != first.id and hmac.compare_digest(secret, str(first.value["api_secret"]).encode()):
             return True
@@ -125,6 +138,7 @@ class ApiSecrets:
             changed = kept.model_copy(update={"added": (*kept.added, new)})
             if self.store.replace_api_secrets(changed, revision):
                 break
+        self._kept.forget(self.name)
         return ShownSecret(new.id, new.created_at)
 
     def revoke(self, secret_id: str) -> None:
@@ -146,6 +160,7 @@ class ApiSecrets:
             added = tuple(secret for secret in kept.added if secret.id != secret_id)
             is_first = len(added) == len(kept.added)
             changed = KeptApiSecrets(revoked=secret_id if is_first else kept.revoked, added=added)
+            self._kept.forget(self.name)
             if self.store.replace_api_secrets(changed, revision):
                 return
             is_again = True
@@ -322,8 +337,6 @@ class Signing:
             api_key = self._api_key()
         except (BotoCoreError, ClientError, ConfigurationError, KeyError, ValueError) as error:
             raise Unsigned from error
-        from switchboard import signing  # with the JWT library
-
         return signing.headers(body, event_id, clock.now(), values, api_key, application_id)
 
     def _live(self) -> KeptSignatureSecrets:

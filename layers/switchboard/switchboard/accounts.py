@@ -4,11 +4,12 @@ A change is written in an order in which dying leaves what was there before usab
 it: the secret, the links, the routes, and last the account itself.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-import httpx
+from typing import TYPE_CHECKING
 
 from switchboard import clock
 from switchboard.adapters import REGISTRY, adapter
@@ -19,6 +20,9 @@ from switchboard.models.messages import Channel
 from switchboard.secrets import Accounts
 from switchboard.senders import same
 from switchboard.store import AccountSender, AccountStore, ProviderAccount, Store
+
+if TYPE_CHECKING:
+    import httpx
 
 AT_ONCE = 8
 """Questions to a provider."""
@@ -31,7 +35,8 @@ class ProviderAccounts:
     store: AccountStore
     applications: Store
     secrets: Accounts
-    client: httpx.Client
+    client: Callable[[], httpx.Client]
+    """A callable, as few requests need it, and it brings all that makes HTTP calls."""
     adapter: Callable[[str], Adapter] = adapter
 
     def channels(self, provider: str) -> frozenset[Channel]:
@@ -122,7 +127,7 @@ class ProviderAccounts:
     def _ask(self, credentials: Account, sender: AccountSender) -> AccountSender:
         provider = self.adapter(credentials.provider)
         name = sender.send_as or sender.id
-        said = provider.verification(credentials, sender.channel, name, self.client)
+        said = provider.verification(credentials, sender.channel, name, self.client())
         news = {"state": said.state, "reason": said.reason, "checked_at": clock.wire(clock.now())}
         return sender.model_copy(update=news)
 

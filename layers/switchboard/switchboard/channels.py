@@ -202,3 +202,5 @@ CHANNELS: Mapping[Channel, Capability] = {
 }
 
 EVERY_TYPE = tuple(dict.fromkeys(kind for capability in CHANNELS.values() for kind in capability.types))
+V1_NAMES = {Channel.VIBER: "viber_service"}
+"""Channels whose name in version 1 of the Messages API is not ours."""

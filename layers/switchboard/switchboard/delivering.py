@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import uniform
-from uuid import uuid4
+from secrets import token_hex
 
 from switchboard import clock, measures, pace
 from switchboard.conversations import Conversations
@@ -105,7 +105,7 @@ class Delivering:
             accepted_at=now,
             attempts=1,
             leased_until=clock.milliseconds(now) + LEASE_SECONDS * 1000,
-            claimed_by=uuid4().hex,
+            claimed_by=token_hex(8),
             link=StepLink(
                 dispatch_uuid=task.dispatch_uuid,
                 step=task.step,
@@ -130,7 +130,7 @@ class Delivering:
     def _claim(self, message_uuid: str) -> MessageItem | None:
         """The message, ours to send; None if it went out. Later while somebody else has it."""
         now = clock.now()
-        claim = self.store.claim(message_uuid, now, LEASE_SECONDS, by=uuid4().hex)
+        claim = self.store.claim(message_uuid, now, LEASE_SECONDS, by=token_hex(8))
         if claim.outcome == "busy" and claim.item:
             raise Later((claim.item.leased_until - clock.milliseconds(now)) / 1000 + 1)
         return claim.item if claim.outcome == "claimed" else None

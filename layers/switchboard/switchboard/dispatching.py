@@ -1,29 +1,36 @@
-"""Starts a dispatch, takes it up again when its execution was lost, and finds what nobody ended."""
+"""Starts a dispatch, takes it up again when its execution was lost, and finds what nobody ended.
+
+Step Functions starts so many executions a second. What is beyond that waits in a queue, whose function starts
+them as fast as it can: a dispatch that is in the table and in that queue is taken in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from random import uniform
 from typing import TYPE_CHECKING
 
 from switchboard import clock
 from switchboard.errors import KeyReused, NotFound
 from switchboard.models.origin import Origin
-from switchboard.models.reading import Places
 from switchboard.models.workflows import Step
-from switchboard.queues import BATCH, Queue, ReportNews
+from switchboard.queues import BATCH, Later, Queue, Record, ReportNews, StartTask
 from switchboard.repeats import again
 from switchboard.senders import Senders
 from switchboard.store import DispatchItem, MessageItem, Store, keys
 from switchboard.templates import Templates
-from switchboard.workflows import Workflows
+from switchboard.workflows import Busy, Workflows
 
 if TYPE_CHECKING:
     from switchboard.callers import Caller
+    from switchboard.models.reading import Places
 
 OVERDUE = timedelta(hours=1)
 """How long after the last moment of its last step a dispatch counts as lost."""
+LONGEST_PAUSE = 60
+"""Seconds after which a start that was not possible is tried again, at most."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,8 @@ class Dispatching:
     senders: Senders
     templates: Templates
     webhooks: Queue
+    starts: Queue
+    """What Step Functions could not take at once."""
     last_step_seconds: int
 
     def start(
@@ -66,9 +75,10 @@ class Dispatching:
                 raise KeyReused  # for the steps of another body, that nobody came to start
             if not again(there.origin, origin, there.accepted_at):
                 return
-        self.workflows.start(
-            dispatch_uuid, dispatch_uuid, waits, urgent=_urgent(steps), patient=_patient(steps)
-        )
+        try:
+            self._begin(item, steps)
+        except Busy:
+            self.starts.put(StartTask(dispatch_uuid=dispatch_uuid))
         if origin:
             self.store.done(keys.dispatch(dispatch_uuid))
 
@@ -78,6 +88,31 @@ class Dispatching:
         The step that was running gets the time it has left. The new execution's name follows from the
         lost one's, so that hearing of a loss twice starts only one.
         """
+        try:
+            self._resume(dispatch_uuid, lost_execution)
+        except Busy:
+            self.starts.put(StartTask(dispatch_uuid=dispatch_uuid, lost=lost_execution))
+
+    def catch_up(self, record: Record) -> None:
+        """Start what one record of the Starts queue names, unless it was started or closed meanwhile. Later
+        if it still cannot be."""
+        task = StartTask.model_validate_json(record.body)
+        try:
+            if task.lost:
+                self._resume(task.dispatch_uuid, task.lost)
+                return
+            dispatch = self.store.dispatch(task.dispatch_uuid)
+            if dispatch and dispatch.closed_by is None:
+                self._begin(dispatch, self.store.steps(task.dispatch_uuid))
+        except Busy as busy:
+            # Differing, so that what failed together does not come back together.
+            raise Later(uniform(1, min(2 * record.receives, LONGEST_PAUSE))) from busy
+
+    def _begin(self, dispatch: DispatchItem, steps: Sequence[Step]) -> None:
+        uuid, waits = dispatch.dispatch_uuid, list(dispatch.waits)
+        self.workflows.start(uuid, uuid, waits, urgent=_urgent(steps), patient=_patient(steps))
+
+    def _resume(self, dispatch_uuid: str, lost_execution: str) -> None:
         dispatch = self.store.dispatch(dispatch_uuid)
         if dispatch is None or dispatch.closed_by is not None:
             return

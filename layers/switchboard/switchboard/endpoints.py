@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from switchboard import clock, logs
 from switchboard.store.endpoints import EndpointState, EndpointStore
+from switchboard.watching import Watch
 
 SLOW_SECONDS = 3.0
 """An answer that takes so long is slow."""
@@ -79,6 +80,7 @@ class Endpoints:
         self._changed = threading.Condition()
         self._known: dict[tuple[str, str], _Known] = {}
         self._not_gone_until: dict[tuple[str, str], float] = {}
+        self._slow = Watch(SLOW_SECONDS, self._doubt)
 
     # --- 410 -------------------------------------------------------------------------------------
 
@@ -109,13 +111,10 @@ class Endpoints:
         key = owner, url.partition("#")[0].partition("?")[0]
         known = self._begin(key)
         turn = Turn()
-        watch = threading.Timer(SLOW_SECONDS, self._doubt, (key,))
-        watch.daemon = True
-        watch.start()
         try:
-            yield turn
+            with self._slow.over(key):
+                yield turn
         finally:
-            watch.cancel()
             with self._changed:
                 known.calls -= 1
                 self._changed.notify_all()

@@ -1,10 +1,11 @@
 """Hands a claimed message to its provider: by the first of its sender's accounts that takes it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import sleep
-
-import httpx
+from typing import TYPE_CHECKING
 
 from switchboard import clock, media, pace
 from switchboard.adapters import adapter
@@ -19,6 +20,9 @@ from switchboard.pace import Pace
 from switchboard.secrets import Accounts
 from switchboard.senders import Routes, Senders
 from switchboard.store import MessageItem, PartRecord, Rate, Route, Slot, StatusRecord, Store
+
+if TYPE_CHECKING:
+    import httpx
 
 PATIENCE = 1.0
 """Seconds that a message is waited for here; the queue counts in whole ones."""

@@ -77,7 +77,7 @@ class Intake:
         named = body.get("application_id") if isinstance(body, dict) else None
         if named is None:
             return Caller(None)
-        if _uuid(named) is None or self._services.store.application(str(named)) is None:
+        if _uuid(named) is None or self._services.known_applications.get(str(named)) is None:
             raise InvalidRequest(Fault("application_id", "must be the id of an application, or left out"))
         return Caller(str(named))
 

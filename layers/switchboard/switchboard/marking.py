@@ -1,10 +1,10 @@
 """Tells providers about messages that are out already: that one was read, that one is to be taken back."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
-
-import httpx
+from typing import TYPE_CHECKING, Literal
 
 from switchboard.adapters import adapter
 from switchboard.adapters.base import Adapter, Known
@@ -14,6 +14,9 @@ from switchboard.models.messages import Channel
 from switchboard.secrets import Accounts
 from switchboard.store import InboundItem, MessageItem, Store
 
+if TYPE_CHECKING:
+    import httpx
+
 UNSUPPORTED = Fault("status", "Operation not supported for this channel.")
 
 
@@ -21,7 +24,8 @@ UNSUPPORTED = Fault("status", "Operation not supported for this channel.")
 class Marking:
     store: Store
     accounts: Accounts
-    client: httpx.Client
+    client: Callable[[], httpx.Client]
+    """A callable, as few requests need it, and it brings all that makes HTTP calls."""
     adapter: Callable[[str], Adapter] = adapter
 
     def mark(
@@ -61,5 +65,5 @@ class Marking:
                 else provider.revoke(known, account)
             ),
             self.accounts.account(*account),
-            self.client,
+            self.client(),
         )

@@ -48,12 +48,11 @@ TOLD = {"image": ("image",), "sticker": ("image",), "audio": ("audio", "video"),
 
 @dataclass(frozen=True)
 class Media:
-    client: httpx.Client
-    """For providers, and the gateway."""
-    outgoing: Outgoing
+    client: Callable[[], httpx.Client]
+    """For providers, and the gateway. This and the next two are callables, as few messages need them."""
+    outgoing: Callable[[], Outgoing]
     """For whatever else is on the internet."""
     s3: Callable[[], Any]
-    """The S3 client; a callable, since few messages need one."""
     accounts: Accounts
     bucket: str
     gateway: str | None = None
@@ -74,7 +73,7 @@ class Media:
         file = self._fetched(content.url, content.type, message.channel)
         if isinstance(content, File) and content.name:
             file = replace(file, name=content.name)
-        return provider.attach(message, file, account, self.client)
+        return provider.attach(message, file, account, self.client())
 
     def _copied(self, content: Content, message: Message) -> Content:
         """The same with all its media in our bucket."""
@@ -126,7 +125,7 @@ class Media:
         provider, url = self.adapter(item.provider), item.content.url or ""
         try:
             account = self.accounts.account(item.provider, item.account_id)
-            request = provider.download(url, account, self.client)
+            request = provider.download(url, account, self.client())
         except ConfigurationError as error:
             raise Rejected(1380, error.provider_code) from error
         own = urlsplit(account.get("base_url")).hostname
@@ -174,9 +173,10 @@ class Media:
 
     def _answer(self, request: httpx.Request, limit: int, end: float) -> tuple[bytes, str] | httpx.Request:
         """Or where else to look. A gateway may be anywhere: whoever deployed us chose it."""
-        client = self.client
-        if not self.gateway:
-            client = self.outgoing.client
+        if self.gateway:
+            client = self.client()
+        else:
+            client = self.outgoing().client
             self._admit(request.url)
         body = bytearray()
         # What is unpacked could be a thousand times as much as what came.
@@ -211,7 +211,7 @@ class Media:
     def _admit(self, url: httpx.URL) -> None:
         """Only the internet: an address is the caller's, and our own network is none of their business."""
         try:
-            self.outgoing.guard.admit(url)
+            self.outgoing().guard.admit(url)
         except Refused as error:
             raise Rejected(1380, str(error)) from error
         except OSError as error:

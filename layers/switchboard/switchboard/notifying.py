@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from time import monotonic, sleep
+from time import sleep
 from typing import Any, Literal
 
 from switchboard import callbacks, clock, logs, measures
@@ -23,6 +23,7 @@ from switchboard.models.applications import Application, Webhook, Webhooks
 from switchboard.models.messages import InboundMedia, Status, Version
 from switchboard.outgoing import Answer, NoAnswer, Outgoing, Refused
 from switchboard.queues import NEWS, InboundNews, Later, News, NewsQueue, Record, ReportNews, StatusNews
+from switchboard.remembered import Remembered
 from switchboard.reporting import Reporting
 from switchboard.store import KEPT, FailedEvent, FailedStore, InboundItem, MessageItem, Store
 from switchboard.store.keys import ACCOUNT
@@ -72,7 +73,9 @@ class Notifying:
     outgoing: Outgoing
     endpoints: Endpoints
     failed: FailedStore
-    applications: "Remembered"
+    applications: Remembered[Application]
+    account: Remembered[Webhooks]
+    """The account's own webhooks, by ACCOUNT."""
     defaults: Webhooks
     """The account's webhooks by deployment, where the account has not set its own."""
     media: Keeper
@@ -124,6 +127,7 @@ class Notifying:
         for item in self._looks(news.message_uuid):
             if not isinstance(item, MessageItem):
                 return None
+            # Both hold for good: a name stays where it was written, and ranks only grow.
             if any(status.by == news.by for status in item.statuses.values()):
                 return item
             if item.status.rank >= news.status.after:
@@ -132,11 +136,16 @@ class Notifying:
         return None
 
     def _looks(self, message_uuid: str) -> Iterator[MessageItem | InboundItem | None]:
-        """What the table has, looked at a few times: a writer is milliseconds behind its queue entry."""
+        """What the table has, looked at a few times: a writer is milliseconds behind its queue entry.
+
+        The first look costs half and can be at the past, where there may be no item yet.
+        """
         for look in range(_UNWRITTEN_LOOKS):
             if look:
                 sleep(_UNWRITTEN_SECONDS)
-            yield self.store.message(message_uuid, consistent=True)
+            found = self.store.message(message_uuid, consistent=look > 0)
+            if found or look:
+                yield found
 
     def _inbound(self, news: InboundNews, record: Record) -> None:
         item = next((item for item in self._looks(news.message_uuid) if item is not None), None)
@@ -300,7 +309,7 @@ class Notifying:
             if application:
                 yield application.webhooks
             return
-        yield self.store.account_webhooks()
+        yield self.account.get(ACCOUNT) or Webhooks()
         yield self.defaults
 
 
@@ -308,26 +317,6 @@ def _wait_for_writer(record: Record) -> None:
     """Later, while whoever queued this entry can still be about to write what it announces."""
     if clock.now() < record.queued_at + _UNWRITTEN_UNTIL:
         raise Later(min(record.receives, 10))
-
-
-class Remembered:
-    """Applications, read once a second at most: a burst of webhooks is a burst for one application."""
-
-    SECONDS = 1.0
-    MOST = 1000
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._found: dict[str, tuple[float, Application | None]] = {}
-
-    def get(self, application_id: str) -> Application | None:
-        until, application = self._found.get(application_id, (0.0, None))
-        if monotonic() >= until:
-            if len(self._found) >= self.MOST:
-                self._found.clear()
-            application = self._store.application(application_id)
-            self._found[application_id] = (monotonic() + self.SECONDS, application)
-        return application
 
 
 def _is_named(item: MessageItem, status: Status, by: str) -> bool:

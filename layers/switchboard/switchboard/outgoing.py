@@ -78,7 +78,7 @@ class Guard:
     allow_loopback: bool = False
     """For the local stack, whose clients are on the same machine."""
 
-    def fault(self, url: str) -> str | None:
+    def fault(self, url: httpx.URL | str) -> str | None:
         """What can be seen to be wrong with an address without asking anybody; None if nothing is."""
         try:
             parsed = httpx.URL(url)
@@ -100,7 +100,7 @@ class Guard:
     def admit(self, url: httpx.URL) -> None:
         """Refused if this must not be called; OSError while its name cannot be looked up."""
         try:
-            fault = self.fault(str(url))
+            fault = self.fault(url)
             if fault:
                 raise Refused(fault)
             self.open_addresses(url.host)
@@ -153,11 +153,12 @@ class Outgoing:
     def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
         """Refused if this must not be called, NoAnswer if nothing came of it."""
         try:
-            self.guard.admit(httpx.URL(url))
+            target = httpx.URL(url)
+            self.guard.admit(target)
             with (
                 within(CONNECT_SECONDS + ANSWER_SECONDS),
                 # Only status and headers count: a body could be endless, or broken.
-                self.client.stream("POST", url, content=content, headers=headers) as reply,
+                self.client.stream("POST", target, content=content, headers=headers) as reply,
             ):
                 return Answer(reply.status_code, _retry_after(reply.headers.get("retry-after")))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError):

@@ -1,6 +1,5 @@
 """What a message cost: as its provider states it, or by the rate table (rates.toml)."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from switchboard.adapters import adapter
 from switchboard.models.events import Usage
-from switchboard.models.frozen import Frozen
+from switchboard.models.frozen import LAZY, Frozen
 from switchboard.models.messages import Channel, Message, Redacted, Status, Text
 from switchboard.money import Money
 from switchboard.segments import segments, split
@@ -53,10 +52,12 @@ class BadRates(Exception):
     """The rate table cannot be used; the text names the entry and what is wrong with it."""
 
 
-_ENTRIES: TypeAdapter[list[RateEntry]] = TypeAdapter(list[RateEntry])
+_ENTRIES: TypeAdapter[list[RateEntry]] = TypeAdapter(list[RateEntry], config=LAZY)
 
 
 def read(text: str) -> list[RateEntry]:
+    import tomllib  # what is rejected or only submitted has no price
+
     try:
         return _ENTRIES.validate_python(tomllib.loads(text).get("rate", []))
     except tomllib.TOMLDecodeError as error:

@@ -37,7 +37,6 @@ from switchboard.errors import (
     Unreachable,
     UnsupportedMediaType,
 )
-from switchboard.models.numbers import result
 
 Body = dict[str, Any]
 Refusal = Callable[[InvalidRequest], tuple[HTTPStatus, Body]]
@@ -199,6 +198,8 @@ def numbers(route: Callable[[], Response[str]]) -> Callable[[], Response[str]]:
         except InvalidRequest as error:
             faults = "; ".join(f"{fault.name} {fault.reason}" for fault in error.faults)
             code, label = METHOD_FAILED, f"method failed: {faults}"
+        from switchboard.models.numbers import result  # few functions have such a route
+
         return Response(
             status_code=code, content_type="application/json", body=json.dumps(result(code, label))
         )

@@ -3,7 +3,8 @@
 Outbound: {"message_uuid"} for a message, {"dispatch_uuid", "step", "wait", "task_token"} for a step (put
 there by the state machine). Webhooks: {"kind": "status", "message_uuid", "status", "by", "sent"},
 {"kind": "inbound", "message_uuid", "by"}, {"kind": "report", "dispatch_uuid"} (by the state machine), each
-with the way `via` which it goes. Ids only: contents and numbers stay in the table.
+with the way `via` which it goes. Starts: {"dispatch_uuid", "lost"}, for dispatches that Step Functions could
+not take at once. Ids only: contents and numbers stay in the table.
 
 The Ingest queue alone is filled from outside, with whole requests (intake.py).
 """
@@ -14,9 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from switchboard import clock
+from switchboard.models.frozen import LAZY, Frozen
 from switchboard.models.messages import Status
 
 BATCH = 10  # SQS takes no more in one call
@@ -25,8 +27,12 @@ LONGEST_DELAY = (
 )
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class _Body(Frozen):
+    """What lies in a queue."""
+
+
+Entry = _Body
+"""Whatever can lie in a queue of ours."""
 
 
 class MessageTask(_Body):
@@ -82,10 +88,18 @@ class RedactionTask(_Body):
     run: int
 
 
+class StartTask(_Body):
+    """In the Starts queue: start the execution of a dispatch that was taken in."""
+
+    dispatch_uuid: str
+    lost: str = ""
+    """The name of the execution in whose place it is, if one was lost."""
+
+
 Task = StepTask | MessageTask
 News = Annotated[StatusNews | InboundNews | ReportNews, Field(discriminator="kind")]
-TASK: TypeAdapter[Task] = TypeAdapter(Task)
-NEWS: TypeAdapter[News] = TypeAdapter(News)
+TASK: TypeAdapter[Task] = TypeAdapter(Task, config=LAZY)
+NEWS: TypeAdapter[News] = TypeAdapter(News, config=LAZY)
 
 
 @dataclass(frozen=True)
@@ -138,17 +152,19 @@ class Queue:
         if len(bodies) == 1:
             self._client.send_message(QueueUrl=self._url, MessageBody=_text(bodies[0]))
             return
-        waiting = {str(n): _text(body) for n, body in enumerate(bodies)}
+        left = list(bodies)
         for _ in range(2):
-            answer = self._client.send_message_batch(
-                QueueUrl=self._url,
-                Entries=[{"Id": id_, "MessageBody": text} for id_, text in waiting.items()],
-            )
-            for taken in answer.get("Successful", []):
-                del waiting[taken["Id"]]
-            if not waiting:
+            taken = self.taken(left)
+            left = [body for number, body in enumerate(left) if number not in taken]
+            if not left:
                 return
-        raise RuntimeError(f"SQS refused {len(waiting)} of {len(bodies)} entries")
+        raise RuntimeError(f"SQS refused {len(left)} of {len(bodies)} entries")
+
+    def taken(self, bodies: Sequence[_Body]) -> set[int]:
+        """Put BATCH at most by one call. The numbers of those that SQS took."""
+        entries = [{"Id": str(number), "MessageBody": _text(body)} for number, body in enumerate(bodies)]
+        answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+        return {int(entry["Id"]) for entry in answer.get("Successful", [])}
 
     def keep(self, text: str, **attributes: str) -> None:
         """A text as it is, with something about it in the message's attributes."""
@@ -182,7 +198,10 @@ class NewsQueue(Queue):
 
     def announce(self, *news: News) -> None:
         """All or an error."""
-        self.put(*(each.model_copy(update={"via": way}) for each in news for way in self.ways))
+        self.put(*self.entries(news))
+
+    def entries(self, news: Sequence[News]) -> list[Entry]:
+        return [each.model_copy(update={"via": way}) for each in news for way in self.ways]
 
 
 def _text(body: _Body) -> str:

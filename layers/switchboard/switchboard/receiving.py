@@ -1,7 +1,10 @@
 """Takes in what providers tell us: receipts move messages forward, people's messages go to the client."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from switchboard import clock
@@ -16,10 +19,12 @@ from switchboard.queues import InboundNews, NewsQueue
 from switchboard.secrets import Accounts
 from switchboard.senders import Senders
 from switchboard.sending import Sending
-from switchboard.sns import Sns
 from switchboard.store import InboundItem, ReceiptStore, StatusRecord, Store
 from switchboard.templates import Templates
 from switchboard.transitions import Change, Transitions
+
+if TYPE_CHECKING:
+    from switchboard.sns import Sns
 
 SNS_PROVIDER = "aws"
 """The provider whose callbacks come through SNS."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from switchboard import logs, measures
@@ -10,14 +11,19 @@ from switchboard.queues import Later, Queue, Record
 _pool = ThreadPoolExecutor(max_workers=10)
 
 
-def work(event: dict[str, Any], queue: Queue | None, handle: Callable[[Record], None]) -> dict[str, Any]:
+def work(
+    event: dict[str, Any],
+    queue: Queue | None,
+    handle: Callable[[Record], None],
+    working: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> dict[str, Any]:
     """The partial batch response: failed records stay in the queue, the others are done.
 
     Later says when its record is seen again, which needs `queue`. Anything unforeseen leaves the record to
-    the queue's own timeout, and in the end to the dead-letter queue.
+    the queue's own timeout, and in the end to the dead-letter queue. Each is worked on within `working`.
     """
     records = [Record.of(record) for record in event["Records"]]
-    done = list(_pool.map(lambda record: _handle(record, queue, handle), records))
+    done = list(_pool.map(lambda record: _handle(record, queue, handle, working), records))
     measures.flush()
     return {
         "batchItemFailures": [
@@ -28,10 +34,16 @@ def work(event: dict[str, Any], queue: Queue | None, handle: Callable[[Record], 
     }
 
 
-def _handle(record: Record, queue: Queue | None, handle: Callable[[Record], None]) -> bool:
+def _handle(
+    record: Record,
+    queue: Queue | None,
+    handle: Callable[[Record], None],
+    working: Callable[[], AbstractContextManager[None]],
+) -> bool:
     try:
         try:
-            handle(record)
+            with working():
+                handle(record)
         except Later as later:
             assert queue
             queue.postpone(record, later.seconds)

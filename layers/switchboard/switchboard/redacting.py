@@ -27,7 +27,7 @@ from switchboard.pricing import Prices
 from switchboard.queues import Later, Queue, Record, RedactionTask
 from switchboard.senders import Senders, same
 from switchboard.store import InboundItem, MessageItem, Redaction, RedactionStore, Store, items, keys
-from switchboard.store.items import Item, load
+from switchboard.store.attributes import Item, load
 from switchboard.store.redactions import ERASED
 
 SECONDS = 30.0

@@ -4,6 +4,7 @@ What no route takes comes to `$default`, which can tell a path that nobody has f
 """
 
 import re
+from functools import cache
 
 ROUTES: dict[str, tuple[str, ...]] = {
     "/v0.1/messages": ("POST",),
@@ -50,13 +51,19 @@ ROUTES: dict[str, tuple[str, ...]] = {
 }
 """Methods by path, without the slash at the end that some may have."""
 
-_PATTERNS = {re.compile(re.sub(r"\{[^/]+\}", "[^/]+", path).replace(".", r"\.")): path for path in ROUTES}
+
+@cache
+def _patterns() -> dict[re.Pattern[str], str]:
+    return {re.compile(re.sub(r"\{[^/]+\}", "[^/]+", path).replace(".", r"\.")): path for path in ROUTES}
 
 
 def allowed(path: str) -> list[str]:
     """The methods that a path takes, in alphabetical order; empty if there is no such path."""
     path = path.rstrip("/")
     found = {
-        method for pattern, route in _PATTERNS.items() if pattern.fullmatch(path) for method in ROUTES[route]
+        method
+        for pattern, route in _patterns().items()
+        if pattern.fullmatch(path)
+        for method in ROUTES[route]
     }
     return sorted(found)

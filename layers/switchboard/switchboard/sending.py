@@ -9,7 +9,6 @@ from switchboard import clock
 from switchboard.errors import NotFound
 from switchboard.models.messages import Message
 from switchboard.models.origin import Origin
-from switchboard.models.reading import Places
 from switchboard.queues import MessageTask, Queue
 from switchboard.repeats import again
 from switchboard.senders import Senders
@@ -18,6 +17,7 @@ from switchboard.templates import Templates
 
 if TYPE_CHECKING:
     from switchboard.callers import Caller
+    from switchboard.models.reading import Places
 
 
 @dataclass(frozen=True)

@@ -24,19 +24,21 @@ if TYPE_CHECKING:
     from switchboard.delivering import Delivering
     from switchboard.dispatching import Dispatching
     from switchboard.external_accounts import ExternalAccounts
+    from switchboard.gathering import Gathered
     from switchboard.limits import Limits
     from switchboard.marking import Marking
     from switchboard.media import Media
-    from switchboard.models.applications import Webhook, Webhooks
+    from switchboard.models.applications import Application, Webhook, Webhooks
     from switchboard.models.events import Receipt
     from switchboard.money import Money
     from switchboard.notifying import Notifying
     from switchboard.numbers import Numbers
     from switchboard.outgoing import Guard, Outgoing
     from switchboard.pricing import Prices
-    from switchboard.queues import NewsQueue, Queue
+    from switchboard.queues import Queue, Way
     from switchboard.receiving import Receiving
     from switchboard.redacting import Redacting
+    from switchboard.remembered import Remembered
     from switchboard.replaying import Replaying
     from switchboard.secrets import Accounts, Secrets
     from switchboard.senders import Senders
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 
 PROVIDER_SECONDS = {"timeout": 10, "connect": 3}
 _CONNECTIONS = {"max_connections": 50, "max_keepalive_connections": 20}
+_ATTEMPTS = 3
+"""How often AWS is asked for one thing."""
 
 T = TypeVar("T", bound="Table")
 
@@ -103,17 +107,23 @@ class Services:
         return self.urgent if self.settings.urgent_queue_url.endswith(f"/{name}") else self.outbound
 
     @cached_property
-    def webhooks(self) -> NewsQueue:
-        from switchboard.queues import NewsQueue, Way
+    def webhooks(self) -> Gathered:
+        from switchboard.gathering import Gathered
 
         ways: tuple[Way, ...] = ("webhook", "bus") if self.settings.publish_events else ("webhook",)
-        return NewsQueue(self._sqs, self.settings.webhooks_queue_url, ways)
+        return Gathered(self._sqs, self.settings.webhooks_queue_url, ways)
 
     @cached_property
     def refused(self) -> Queue:
         from switchboard.queues import Queue
 
         return Queue(self._sqs, self.settings.refused_queue_url)
+
+    @cached_property
+    def starts(self) -> Queue:
+        from switchboard.queues import Queue
+
+        return Queue(self._sqs, self.settings.starts_queue_url)
 
     @cached_property
     def redactions_queue(self) -> Queue:
@@ -131,7 +141,10 @@ class Services:
     def workflows(self) -> Workflows:
         from switchboard.workflows import Workflows
 
-        return Workflows(_Lazy("stepfunctions"), self.settings.state_machine_arn)
+        # Who starts an execution has a queue to put it in, and a caller who waits: it asks once.
+        return Workflows(
+            _Lazy("stepfunctions"), self.settings.state_machine_arn, _Lazy("stepfunctions", attempts=1)
+        )
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -146,7 +159,7 @@ class Services:
         return Accounts(
             self.secrets,
             self.settings.provider_secrets,
-            callback_url=self.settings.public_url,
+            callback_url=self.settings.callback_url,
             region=self.settings.aws_region,
         )
 
@@ -156,7 +169,13 @@ class Services:
     def callers(self) -> Callers:
         from switchboard.callers import Callers
 
-        return Callers(self.store, self.api_secrets)
+        return Callers(self.known_applications, self.api_secrets)
+
+    @cached_property
+    def known_applications(self) -> Remembered[Application]:
+        from switchboard.remembered import Remembered
+
+        return Remembered(self.store.application)
 
     @cached_property
     def limits(self) -> Limits:
@@ -245,13 +264,15 @@ class Services:
         from switchboard.store import TemplateStore
         from switchboard.template_catalog import TemplateCatalog
 
-        return TemplateCatalog(self._table(TemplateStore), self.senders, self.accounts, self._provider_client)
+        return TemplateCatalog(
+            self._table(TemplateStore), self.senders, self.accounts, lambda: self._provider_client
+        )
 
     @cached_property
     def provider_accounts(self) -> ProviderAccounts:
         from switchboard.accounts import ProviderAccounts
 
-        return ProviderAccounts(self.account_store, self.store, self.accounts, self._provider_client)
+        return ProviderAccounts(self.account_store, self.store, self.accounts, lambda: self._provider_client)
 
     @cached_property
     def external_accounts(self) -> ExternalAccounts:
@@ -281,6 +302,7 @@ class Services:
             self.senders,
             self.templates,
             self.webhooks,
+            self.starts,
             self.settings.last_step_seconds,
         )
 
@@ -369,8 +391,8 @@ class Services:
 
         gateway = self.settings.media_gateway
         return Media(
-            self._provider_client,
-            self.outgoing,
+            lambda: self._provider_client,
+            lambda: self.outgoing,
             lambda: self.s3,
             self.accounts,
             self.settings.media_bucket,
@@ -434,13 +456,14 @@ class Services:
     def marking(self) -> Marking:
         from switchboard.marking import Marking
 
-        return Marking(self.store, self.accounts, self._provider_client)
+        return Marking(self.store, self.accounts, lambda: self._provider_client)
 
     @cached_property
     def notifying(self) -> Notifying:
         from switchboard.account_secrets import Signing
         from switchboard.endpoints import Endpoints
-        from switchboard.notifying import Notifying, Remembered
+        from switchboard.notifying import Notifying
+        from switchboard.remembered import Remembered
         from switchboard.reporting import Reporting
         from switchboard.store import EndpointStore
 
@@ -451,7 +474,8 @@ class Services:
             self.outgoing,
             Endpoints(self._table(EndpointStore)),
             self.failed_events,
-            Remembered(self.store),
+            self.known_applications,
+            Remembered(lambda _: self.store.account_webhooks()),
             self._account_webhooks,
             self.media,
             self.settings.public_url,
@@ -463,24 +487,25 @@ class Services:
 class _Lazy:
     """An AWS client that is made at its first call: most receipts have no dispatch to tell."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, attempts: int = _ATTEMPTS) -> None:
         self._service = service
+        self._attempts = attempts
 
     @cached_property
     def _client(self) -> Any:
-        return _aws(self._service)
+        return _aws(self._service, self._attempts)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
 
-def _aws(service: str) -> Any:
+def _aws(service: str, attempts: int = _ATTEMPTS) -> Any:
     return boto3.client(
         service,
         config=Config(
             connect_timeout=2,
             read_timeout=10,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=20,
             parameter_validation=False,  # our own types have done it; this is a tenth of a call's time
         ),

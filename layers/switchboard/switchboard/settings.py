@@ -34,6 +34,12 @@ def _words(text: object) -> object:
     return tuple(filter(None, map(keyword, text.split(",")))) if isinstance(text, str) else text
 
 
+def _bare(url: object) -> object:
+    """Paths begin with the slash that AWS puts at the end of a function's URL."""
+    return url.rstrip("/") if isinstance(url, str) else url
+
+
+Address = Annotated[str, BeforeValidator(_bare)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 OptionalVersion = Annotated[Version | None, BeforeValidator(_empty_is_none)]
 OptionalUrl = Annotated[HttpUrl | None, BeforeValidator(_empty_is_none)]
@@ -60,7 +66,10 @@ class Settings(Frozen):
     refused_queue_url: str = ""
     """Where a function puts what came by the bus or the Ingest queue and cannot be taken."""
     aws_region: str = "us-east-1"
-    public_url: str = ""
+    public_url: Address = ""
+    """Where the API is found, if that is not the address that was called."""
+    callback_url: Address = ""
+    """Where providers are told to call. Those who are called do not know it, but what was called."""
     media_bucket: str = ""
     media_gateway: OptionalUrl = None
     allow_loopback: bool = False
@@ -84,6 +93,8 @@ class Settings(Frozen):
     requests_per_second: NonNegativeInt = 0
     """That start something, of each application; 0 for any number."""
     redactions_queue_url: str = ""
+    starts_queue_url: str = ""
+    """Of dispatches that Step Functions could not take at once."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

@@ -10,13 +10,15 @@ Both use the same bytes of a secret as their key.
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import uuid4
 
 ISSUER = "Vonage"
 """What receivers were told to look for."""
 PREFIX = "whsec_"
+_HEADER = {"typ": "JWT", "alg": "HS256"}
 
 
 def headers(
@@ -32,10 +34,8 @@ def headers(
     event_id  the same at every attempt; `moment` is this one's
     secrets   those that are live; the first signs the JWT. At least one.
     """
-    import jwt  # only whoever signs pays for it
-
     seconds = int(moment.timestamp())
-    claims = {
+    claims: dict[str, str | int] = {
         "iat": seconds,
         "jti": str(uuid4()),
         "iss": ISSUER,
@@ -47,11 +47,25 @@ def headers(
     signed = f"{event_id}.{seconds}.".encode() + body
     signatures = (hmac.digest(secret.encode(), signed, "sha256") for secret in secrets)
     return {
-        "Authorization": f"Bearer {jwt.encode(claims, secrets[0].encode(), 'HS256')}",
+        "Authorization": f"Bearer {_jwt(claims, secrets[0].encode())}",
         "webhook-id": event_id,
         "webhook-timestamp": str(seconds),
         "webhook-signature": " ".join(f"v1,{base64.b64encode(one).decode()}" for one in signatures),
     }
+
+
+def _jwt(claims: Mapping[str, str | int], key: bytes) -> str:
+    """HS256 (RFC 7515, appendix A.1). PyJWT would import all of RSA for it, a tenth of a cold start."""
+    signed = f"{_segment(_HEADER)}.{_segment(claims)}"
+    return f"{signed}.{_base64url(hmac.digest(key, signed.encode(), 'sha256'))}"
+
+
+def _segment(values: Mapping[str, str | int]) -> str:
+    return _base64url(json.dumps(values, separators=(",", ":")).encode())
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def standard(secret: str) -> str:

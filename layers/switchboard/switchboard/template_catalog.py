@@ -1,14 +1,14 @@
 """WhatsApp templates at their providers: listed, created and deleted there, and remembered here."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any, cast
 
 from switchboard.adapters import adapter
 from switchboard.adapters.base import Account, Adapter
@@ -18,6 +18,9 @@ from switchboard.models.messages import Channel
 from switchboard.secrets import Accounts
 from switchboard.senders import Senders
 from switchboard.store import TemplateItem, TemplateStore
+
+if TYPE_CHECKING:
+    import httpx
 
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _PAGES = 50
@@ -31,7 +34,8 @@ class TemplateCatalog:
     store: TemplateStore
     senders: Senders
     accounts: Accounts
-    client: httpx.Client
+    client: Callable[[], httpx.Client]
+    """A callable, as few requests need it, and it brings all that makes HTTP calls."""
     adapter: Callable[[str], Adapter] = adapter
 
     def list(self, sender: str, name: str | None = None) -> tuple[Template, ...]:
@@ -70,7 +74,7 @@ class TemplateCatalog:
         for template in there:
             self.store.delete(account.provider, account.account_id, template.name, template.language)
 
-    def _keeper(self, sender: str) -> tuple["_Keeper", Account]:
+    def _keeper(self, sender: str) -> tuple[_Keeper, Account]:
         """The first of a sender's accounts whose provider keeps templates."""
         for route in self.senders.routes(Channel.WHATSAPP, sender).found:
             provider = self.adapter(route.provider)
@@ -80,9 +84,9 @@ class TemplateCatalog:
         raise InvalidRequest(Fault("sender", "has no account whose provider keeps templates"))
 
     def _ask(
-        self, keeper: "_Keeper", account: Account, request: Callable[[Account], httpx.Request]
+        self, keeper: _Keeper, account: Account, request: Callable[[Account], httpx.Request]
     ) -> httpx.Response:
-        reply = keeper.asked(request, account, self.client)
+        reply = keeper.asked(request, account, self.client())
         if not reply.is_success:
             raise keeper.refused(reply)
         return reply

@@ -1,14 +1,19 @@
 """What we know of WhatsApp templates, so that a message that cannot fit its template is refused at once."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from switchboard.errors import Fault, InvalidRequest
 from switchboard.models.events import TemplateNews
 from switchboard.models.messages import Channel, Message, Template
-from switchboard.models.reading import Places
 from switchboard.senders import Senders
 from switchboard.store import TemplateStore
+
+if TYPE_CHECKING:
+    from switchboard.models.reading import Places
 
 DEFAULT_LANGUAGE = "en"
 

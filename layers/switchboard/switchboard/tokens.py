@@ -5,11 +5,15 @@ one that names a time further off than 24 hours ends there.
 """
 
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
 from switchboard.errors import BadToken
+
+if TYPE_CHECKING:
+    from jwt.algorithms import AllowedPublicKeys
 
 DEFAULT_SECONDS = 15 * 60
 LONGEST_SECONDS = 24 * 3600
@@ -17,6 +21,7 @@ LEEWAY_SECONDS = 30
 """How far a client's clock may be ahead of ours."""
 
 _LONGEST_ID = 64
+_REMEMBERED = 1000
 _NO_CHECKS = {"verify_signature": False}
 _OURS = {f"verify_{claim}": False for claim in ("exp", "iat", "nbf", "aud", "iss", "sub", "jti")}
 
@@ -32,7 +37,7 @@ def application_id(token: str) -> str:
 
 def check(token: str, public_key: str, now: datetime) -> None:
     """BadToken unless the token was signed with the key's other half and is valid now."""
-    claims = _decode(token, public_key, ["RS256"], _OURS)
+    claims = _decode(token, _key(public_key), ["RS256"], _OURS)
     if str(jwt.get_unverified_header(token).get("typ")).upper() != "JWT":
         raise BadToken
     issued = _number(claims.get("iat"))
@@ -53,7 +58,20 @@ def check(token: str, public_key: str, now: datetime) -> None:
         raise BadToken
 
 
-def _decode(token: str, key: str | None, algorithms: list[str], options: dict[str, bool]) -> dict[str, Any]:
+@lru_cache(_REMEMBERED)
+def _key(pem: str) -> "AllowedPublicKeys":
+    """Read once: that takes as long as the check of a signature."""
+    from jwt.algorithms import RSAAlgorithm
+
+    try:
+        return RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(pem)  # type: ignore[return-value]
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise BadToken from error
+
+
+def _decode(
+    token: str, key: "AllowedPublicKeys | None", algorithms: list[str], options: dict[str, bool]
+) -> dict[str, Any]:
     try:
         return jwt.decode(token, key or "", algorithms=algorithms, options=options)  # type: ignore[arg-type]
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:

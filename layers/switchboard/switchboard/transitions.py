@@ -4,7 +4,7 @@ Three things must happen, any of which may be cut off by a crash or come twice: 
 the client's webhook is queued, the dispatch's step is told. The order makes that safe without a write
 more than the status itself:
 
-1. The webhook is queued first, under a new name.
+1. The webhook is queued first, under a name that the message does not know yet.
 2. The status is written with that name, if it is a step forward.
 3. Whoever delivers webhooks sends a queued one only if the written status bears its name.
 
@@ -17,8 +17,8 @@ Where events go out on the bus too, 1 puts a second entry of the same name in th
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from secrets import token_hex
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from switchboard import failures, measures
 from switchboard.models.events import Failure, Usage
@@ -71,7 +71,7 @@ class Transitions:
         # Some at a time, so that no entry waits long for its write.
         batch = self.webhooks.batch
         for start in range(0, len(whole), batch):
-            named = [(change, uuid4().hex) for change in whole[start : start + batch]]
+            named = [(change, token_hex(8)) for change in whole[start : start + batch]]
             self.webhooks.announce(
                 *(
                     StatusNews(message_uuid=change.message_uuid, status=change.status, by=name)

@@ -34,7 +34,7 @@ def test_kept(rig: Rig, provider: str) -> None:
     accounts = SimpleNamespace(account=lambda name, account_id: Account(name, account_id, held))
     s3 = SimpleNamespace(put_object=lambda **object_: stored.update(object_))
     outgoing = Outgoing(Guard(), rig.http)
-    media = Media(rig.http, outgoing, lambda: s3, accounts, "bucket", f"{rig.url}/media")  # type: ignore[arg-type]
+    media = Media(lambda: rig.http, lambda: outgoing, lambda: s3, accounts, "bucket", f"{rig.url}/media")  # type: ignore[arg-type]
     item = InboundItem(
         message_uuid="u",
         application_id=None,

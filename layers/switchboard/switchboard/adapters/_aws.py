@@ -3,17 +3,21 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import secret
 from switchboard.adapters.base import Account
 from switchboard.errors import ConfigurationError, Unavailable
+
+if TYPE_CHECKING:
+    import httpx
 
 logging.getLogger("botocore.auth").setLevel(logging.INFO)  # on DEBUG it writes down session tokens
 
@@ -26,7 +30,7 @@ SERVICE = "aws_service"
 
 def operation(account: Account, name: str, body: Mapping[str, Any]) -> httpx.Request:
     """An operation of End User Messaging SMS: they all have one address."""
-    return httpx.Request(
+    return _http.request(
         "POST",
         account.base_url(f"https://{SMS}.{region(account)}.amazonaws.com") + "/",
         headers={
@@ -51,14 +55,14 @@ def call(
     if query:
         # A signature is over this very spelling, which httpx would not choose.
         url += "?" + urlencode(query, quote_via=quote, safe="-_.~")
-    return httpx.Request(method, url, json=body, extensions={SERVICE: SOCIAL, **extensions})
+    return _http.request(method, url, json=body, extensions={SERVICE: SOCIAL, **extensions})
 
 
 def stored(account: Account, url: str) -> httpx.Request:
     """Fetches an `s3://bucket/key`, from a bucket in the account's region."""
     path = quote(url.removeprefix("s3://"), safe="/-_.~")
     address = f"https://{S3}.{region(account)}.amazonaws.com/{path}"
-    return httpx.Request("GET", address, extensions={SERVICE: S3})
+    return _http.request("GET", address, extensions={SERVICE: S3})
 
 
 def region(account: Account) -> str:

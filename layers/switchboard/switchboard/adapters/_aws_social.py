@@ -3,13 +3,13 @@
 https://docs.aws.amazon.com/social-messaging/latest/APIReference/Welcome.html
 """
 
+from __future__ import annotations
+
 import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from switchboard.adapters import _whatsapp
 from switchboard.adapters._aws import call
@@ -19,6 +19,9 @@ from switchboard.adapters.templates import Template
 from switchboard.errors import ConfigurationError, Unanswered
 from switchboard.models.events import Event, Hook, Receipt
 from switchboard.models.messages import Message, Status
+
+if TYPE_CHECKING:
+    import httpx
 
 META_VERSION = "v23.0"
 PAGE = 100  # templates in one answer

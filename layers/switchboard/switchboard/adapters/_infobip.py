@@ -1,12 +1,16 @@
 """What all of Infobip's channels share: the account's own host, its key, and where to report."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import secret
 from switchboard.adapters.base import Account
+
+if TYPE_CHECKING:
+    import httpx
 
 MEDIA_HOST = "api.infobip.com"
 """Media that people send can lie here instead of on the account's own host."""
@@ -22,7 +26,7 @@ def call(
     **extensions: Any,
 ) -> httpx.Request:
     """A request to Infobip. `names` end the path, escaped; `extensions` travel beside the request."""
-    return httpx.Request(
+    return _http.request(
         method,
         "/".join((_base(account), path, *(quote(name, safe="") for name in names))),
         params=query,
@@ -45,8 +49,10 @@ def callback(account: Account) -> str:
 
 def is_own(account: Account, url: str) -> bool:
     """An address may have our key: it is on the account's host, or another one of Infobip's."""
+    import httpx
+
     try:
-        asked, own = httpx.URL(url), httpx.URL(_base(account))
+        asked, own = _http.url(url), _http.url(_base(account))
     except httpx.InvalidURL:
         return False
     if (asked.scheme, asked.host, asked.port) == (own.scheme, own.host, own.port):

@@ -3,11 +3,11 @@
 https://www.infobip.com/docs/api/channels/whatsapp/whatsapp-service-management/create-whatsapp-template
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from switchboard.adapters._infobip import call
 from switchboard.adapters._reading import answer, mapping, objects, text
@@ -15,6 +15,9 @@ from switchboard.adapters.base import Account
 from switchboard.adapters.templates import Template
 from switchboard.errors import Rejected, Unanswered
 from switchboard.models.events import TemplateNews
+
+if TYPE_CHECKING:
+    import httpx
 
 # Meta's component types and the members of a structure, in the order in which people see them.
 PARTS = {

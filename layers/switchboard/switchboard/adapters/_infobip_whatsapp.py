@@ -3,12 +3,12 @@
 https://www.infobip.com/docs/api/channels/whatsapp
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 from urllib.parse import quote
-
-import httpx
 
 from switchboard.adapters._infobip import call, callback
 from switchboard.adapters._reading import (
@@ -51,6 +51,9 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 # https://www.infobip.com/docs/api/channels/whatsapp/whatsapp-inbound-messages/receive-whatsapp-inbound-messages
 # message.type, and the member that holds the words.

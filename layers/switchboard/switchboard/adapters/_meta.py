@@ -3,18 +3,22 @@
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import answer, integer, mapping, secret
 from switchboard.adapters.base import Account
 from switchboard.errors import BadSignature
 from switchboard.models.events import Hook
+
+if TYPE_CHECKING:
+    import httpx
 
 BASE_URL = "https://graph.facebook.com/v26.0"
 SECRETS = ("access_token", "app_secret", "verify_token")
@@ -30,11 +34,11 @@ def authorization(account: Account) -> dict[str, str]:
 
 def get(account: Account, *path: str, **query: str) -> httpx.Request:
     """A question about an object, or about what it has."""
-    return httpx.Request("GET", address(account, *path), headers=authorization(account), params=query)
+    return _http.request("GET", address(account, *path), headers=authorization(account), params=query)
 
 
 def post(account: Account, *path: str, body: Mapping[str, Any]) -> httpx.Request:
-    return httpx.Request("POST", address(account, *path), headers=authorization(account), json=body)
+    return _http.request("POST", address(account, *path), headers=authorization(account), json=body)
 
 
 def address(account: Account, *path: str) -> str:

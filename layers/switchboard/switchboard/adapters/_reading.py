@@ -3,16 +3,16 @@
 One odd item must not cost the rest of a batch, so nothing here raises but `json_object` and `own_sender`.
 """
 
+from __future__ import annotations
+
 import json
 import math
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import PurePosixPath
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
-
-import httpx
 
 from switchboard.adapters.base import Account
 from switchboard.errors import ConfigurationError, Fault, InvalidRequest, Rejected, SendError
@@ -31,6 +31,9 @@ from switchboard.models.messages import (
     Unsupported,
     Video,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 ErrorClass = type[SendError] | type[ConfigurationError]
 

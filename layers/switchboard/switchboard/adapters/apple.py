@@ -15,6 +15,8 @@ where, with all that it wants to know in the query, and the key as fragment: it 
 stay with us.
 """
 
+from __future__ import annotations
+
 import binascii
 import mimetypes
 import re
@@ -25,11 +27,10 @@ from base64 import b64decode, b64encode
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import PurePosixPath
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import (
     ErrorClass,
     answer,
@@ -75,6 +76,9 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 # https://register.apple.com/resources/messages/msp-rest-api/common-specs
 # Answers that mean more than their HTTP status says of itself. Nothing is finer than the status.
@@ -137,7 +141,7 @@ class Apple(Adapter):
             "sourceId": message.sender,
             "destinationId": message.recipient,
         }
-        return httpx.Request("POST", _url(account, "message"), headers=headers, json=body)
+        return _http.request("POST", _url(account, "message"), headers=headers, json=body)
 
     def accepted(self, reply: httpx.Response) -> str:
         return reply.request.headers["id"]  # Apple's answer is empty: it goes by our id
@@ -181,12 +185,12 @@ class Apple(Adapter):
 
     def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
         if not media.startswith(GET_MEDIA):
-            return httpx.Request("GET", media)
+            return _http.request("GET", media)
         about = dict(parse_qsl(urlsplit(media).query))
         names = ("url", "owner", "signature")
         # Apple's pages name the headers thus, and its own clients with the prefix.
         headers = {prefix + name: about[name] for prefix in ("", "MMCS-") for name in names}
-        request = httpx.Request(
+        request = _http.request(
             "GET", _url(account, "preDownload"), headers=_access(account, about["source"]) | headers
         )
         return _elsewhere("GET", text(self._read(request, account, client).get("download-url")))
@@ -289,13 +293,15 @@ def _access(account: Account, business: str) -> dict[str, str]:
 def _pre_upload(account: Account, business: str, size: int) -> httpx.Request:
     """Asks where an encrypted file of so many bytes may go."""
     headers = _access(account, business) | {"size": str(size), "MMCS-Size": str(size)}
-    return httpx.Request("GET", _url(account, "preUpload"), headers=headers)
+    return _http.request("GET", _url(account, "preUpload"), headers=headers)
 
 
 def _elsewhere(method: str, address: str, content: bytes | None = None) -> httpx.Request:
     """A request to a content host, which must not see our token. Unavailable if its address is none."""
+    import httpx
+
     try:
-        request = httpx.Request(method, address, content=content)
+        request = _http.request(method, address, content=content)
     except httpx.InvalidURL:
         request = None
     if request is None or not request.url.host:

@@ -10,11 +10,11 @@ is used; for WhatsApp `phone_number_ids`, which maps our numbers to AWS's ids of
 are spoken directly: boto3's clients are slow to import and retry on their own.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from switchboard.adapters import _aws, _aws_rcs, _aws_senders, _aws_social
 from switchboard.adapters._reading import (
@@ -64,6 +64,9 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 LONGEST_BODY = 1600
 LIFE = 5, 259_200  # seconds: the shortest and the longest

@@ -4,6 +4,8 @@ Adapters are pure: no AWS client, no clock, no logger. The base class does the s
 meaning of a lost connection or a 503 is decided in one place.
 """
 
+from __future__ import annotations
+
 import hashlib
 import math
 import time
@@ -12,13 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.errors import ConfigurationError, Rejected, SendError, Throttled, Unanswered, Unavailable
 from switchboard.models.events import Event, Hook
 from switchboard.models.messages import Channel, Message
+
+if TYPE_CHECKING:
+    import httpx
 
 MediaBy = Literal["link", "s3", "bytes"]
 
@@ -193,7 +197,7 @@ class Adapter(ABC):
     def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
         """The request that fetches an inbound message's media (its `url`). May ask the provider first,
         by `self.exchange`. Raises like `send`."""
-        return httpx.Request("GET", media)
+        return _http.request("GET", media)
 
     def opened(self, media: str, content: bytes) -> bytes:
         """Fetched media in the clear, for providers that encrypt it."""
@@ -296,6 +300,8 @@ class Adapter(ABC):
 
     def exchange(self, request: httpx.Request, account: Account, client: httpx.Client) -> httpx.Response:
         """Sign a request and get its answer, whatever it says. Raises SendError or ConfigurationError."""
+        import httpx
+
         self.sign(request, account)
         try:
             return client.send(request)

@@ -14,14 +14,14 @@ message, as it ends the address that it is sent to, with its `content`:
 {"interactive/buttons": {"body": {"text": ...}, "action": {"buttons": [...]}}}.
 """
 
+from __future__ import annotations
+
 import hmac
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from switchboard.adapters import _infobip, _infobip_templates, _infobip_viber, _infobip_whatsapp
+from switchboard.adapters import _http, _infobip, _infobip_templates, _infobip_viber, _infobip_whatsapp
 from switchboard.adapters._reading import (
     ErrorClass,
     amount,
@@ -52,6 +52,9 @@ from switchboard.errors import (
 )
 from switchboard.models.events import Event, Failure, Hook, Inbound, Receipt, Usage
 from switchboard.models.messages import Channel, InboundContent, Message, Status, Text
+
+if TYPE_CHECKING:
+    import httpx
 
 # https://www.infobip.com/docs/essentials/api-essentials/response-status-and-error-codes
 # status.groupId. Failures (2, 4, 5) are told apart by the tables below.
@@ -203,7 +206,7 @@ class Infobip(Adapter, KeepsTemplates):
     def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
         """WhatsApp's media is behind our key, which nobody else must see."""
         headers = _infobip.authorization(account) if _infobip.is_own(account, media) else {}
-        return httpx.Request("GET", media, headers=headers)
+        return _http.request("GET", media, headers=headers)
 
     # --- access ----------------------------------------------------------------------------------
 

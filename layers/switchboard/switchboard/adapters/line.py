@@ -9,17 +9,18 @@ preview_image_url   a picture that stands for each video until it is played; wit
 data_url            instead of LINE's own host for media
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import Mapping
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import quote
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import (
     ErrorClass,
     answer,
@@ -67,6 +68,9 @@ from switchboard.models.messages import (
     Video,
 )
 
+if TYPE_CHECKING:
+    import httpx
+
 # https://developers.line.biz/en/reference/messaging-api/#error-responses
 # The last part of details[].property. What no detail explains is told by its HTTP status alone.
 ERRORS: dict[str, tuple[ErrorClass, int]] = {
@@ -105,7 +109,7 @@ class Line(Adapter):
             to = message.recipient
             path, ours = "/v2/bot/message/push", {"X-Line-Retry-Key": message.message_uuid}
         url = account.base_url(BASE_URL) + path
-        return httpx.Request("POST", url, headers=_access(account) | ours, json={**body, "to": to})
+        return _http.request("POST", url, headers=_access(account) | ours, json={**body, "to": to})
 
     def send(self, message: Message, account: Account, client: httpx.Client) -> str:
         try:
@@ -176,9 +180,9 @@ class Line(Adapter):
 
     def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
         if not media.startswith(f"{DATA_URL}/"):
-            return httpx.Request("GET", media)  # somebody else's host, which must not see our token
+            return _http.request("GET", media)  # somebody else's host, which must not see our token
         ours = account.get("data_url", DATA_URL).rstrip("/")
-        return httpx.Request("GET", ours + media.removeprefix(DATA_URL), headers=_access(account))
+        return _http.request("GET", ours + media.removeprefix(DATA_URL), headers=_access(account))
 
     # --- callbacks -------------------------------------------------------------------------------
 
@@ -211,7 +215,7 @@ def _access(account: Account) -> dict[str, str]:
 
 
 def _get(account: Account, path: str) -> httpx.Request:
-    return httpx.Request("GET", account.base_url(BASE_URL) + path, headers=_access(account))
+    return _http.request("GET", account.base_url(BASE_URL) + path, headers=_access(account))
 
 
 def _by_number(message: Message, account: Account) -> bool:

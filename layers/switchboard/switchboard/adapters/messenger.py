@@ -4,12 +4,12 @@ Settings of the account: `access_token` (the page's), `app_secret`, `verify_toke
 subscribed to `message_echoes`: an echo is the only thing that carries our message_uuid.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, assert_never
-
-import httpx
+from typing import TYPE_CHECKING, Any, assert_never
 
 from switchboard.adapters import _meta
 from switchboard.adapters._reading import (
@@ -56,6 +56,9 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 MESSAGING_TYPES = {"response": "RESPONSE", "update": "UPDATE", "message_tag": "MESSAGE_TAG"}
 

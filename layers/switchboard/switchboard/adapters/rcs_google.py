@@ -14,18 +14,19 @@ The person's number is a part of every address. It goes into the request's "targ
 of the path, so that no log and no error shows it: https://www.python-httpx.org/advanced/extensions/#target
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import (
     ErrorClass,
     answer,
@@ -94,6 +95,9 @@ from switchboard.models.rich import (
     Suggestion,
     ViewLocationSuggestion,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 # https://developers.google.com/business-communications/rcs-business-messaging/reference/rest/v1/UserEvent
 STATUSES = {"DELIVERED": Status.DELIVERED, "READ": Status.READ}
@@ -164,7 +168,7 @@ class RcsGoogle(Adapter):
 
     def login(self, account: Account) -> httpx.Request | None:
         form = {"grant_type": GRANT, "assertion": _assertion(account)}
-        return httpx.Request("POST", account.get("token_url", TOKEN_URL), data=form)
+        return _http.request("POST", account.get("token_url", TOKEN_URL), data=form)
 
     def logged_in(self, reply: httpx.Response) -> Token:
         body = answer(reply)
@@ -295,10 +299,10 @@ def _call(
     query: Mapping[str, str],
     body: Mapping[str, Any] | None = None,
 ) -> httpx.Request:
-    phones = httpx.URL(f"{account.base_url(BASE_URL)}/v1/phones")
-    url = httpx.URL(f"{phones}/{what}", params=query)
+    phones = _http.url(f"{account.base_url(BASE_URL)}/v1/phones")
+    url = _http.url(f"{phones}/{what}", params=query)
     target = f"{phones.raw_path.decode()}/+{quote(number, safe='')}/{what}?{url.query.decode()}"
-    return httpx.Request(
+    return _http.request(
         method,
         url,
         headers={"Authorization": f"Bearer {account.token}"},

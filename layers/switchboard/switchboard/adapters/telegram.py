@@ -13,13 +13,14 @@ The token is a part of every address. It goes into the request's "target", which
 path, so that no log and no error shows it: https://www.python-httpx.org/advanced/extensions/#target
 """
 
+from __future__ import annotations
+
 import hmac
 from http import HTTPStatus
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import quote, unquote
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import (
     ErrorClass,
     answer,
@@ -65,6 +66,9 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 # https://core.telegram.org/bots/api#making-requests
 # error_code. There is nothing finer that a program could read.
@@ -155,7 +159,7 @@ class Telegram(Adapter):
 
     def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
         if not media.startswith(GET_FILE):
-            return httpx.Request("GET", media)
+            return _http.request("GET", media)
         file_id = unquote(media.removeprefix(GET_FILE))
         reply = self.exchange(_request(account, "getFile", {"file_id": file_id}), account, client)
         if not reply.is_success:
@@ -213,9 +217,9 @@ def _request(
     account: Account, path: str, parameters: dict[str, Any] | None = None, root: str = ""
 ) -> httpx.Request:
     """A call of a method, or the download of a file from `root`. Its visible address lacks the token."""
-    base = httpx.URL(account.base_url(BASE_URL) + root)
+    base = _http.url(account.base_url(BASE_URL) + root)
     token = quote(secret(account, "bot_token"), safe=":")
-    return httpx.Request(
+    return _http.request(
         "GET" if parameters is None else "POST",
         f"{base}/{path}",
         json=parameters,

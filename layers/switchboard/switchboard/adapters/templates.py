@@ -1,13 +1,16 @@
 """What an adapter is beside Adapter when its provider keeps WhatsApp templates."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from switchboard.adapters.base import Account
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,18 @@ further parameters of the request: {"ContentSid": "HX...", "ContentVariables": {
 Messenger's.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any, ClassVar, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 from urllib.parse import parse_qsl, quote, urlencode
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import (
     ErrorClass,
     answer,
@@ -76,6 +77,9 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 STATUSES = {
@@ -211,7 +215,7 @@ class Twilio(Adapter):
             shortest, longest = LIFE
             form["ValidityPeriod"] = min(max(message.lifetime, shortest), longest)
         url = _url(account, "Messages.json")
-        return httpx.Request("POST", url, headers=_access(account), data=form)
+        return _http.request("POST", url, headers=_access(account), data=form)
 
     def accepted(self, reply: httpx.Response) -> str:
         body = answer(reply)
@@ -266,8 +270,8 @@ class Twilio(Adapter):
         ours = account.base_url(BASE_URL)
         for host in (BASE_URL, ours):
             if media.startswith(f"{host}/"):
-                return httpx.Request("GET", ours + media.removeprefix(host), headers=_access(account))
-        return httpx.Request("GET", media)  # somebody else's host, which must not see our key
+                return _http.request("GET", ours + media.removeprefix(host), headers=_access(account))
+        return _http.request("GET", media)  # somebody else's host, which must not see our key
 
     # --- access ----------------------------------------------------------------------------------
 
@@ -275,7 +279,7 @@ class Twilio(Adapter):
         """The account's numbers, which an API key may see too; of other senders only the key is tried."""
         number = {"PhoneNumber": f"+{sender}"} if _is_number(channel, sender) else {}
         url = _url(account, "IncomingPhoneNumbers.json")
-        return httpx.Request("GET", url, params={**number, "PageSize": "1"}, headers=_access(account))
+        return _http.request("GET", url, params={**number, "PageSize": "1"}, headers=_access(account))
 
     def checked(self, reply: httpx.Response, channel: Channel, sender: str) -> Verification:
         numbers = answer(reply).get("incoming_phone_numbers")

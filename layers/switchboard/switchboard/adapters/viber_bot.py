@@ -11,14 +11,15 @@ Custom content is the message as `send_message` takes it: rich_media, contact, s
 a `keyboard`. What needs a newer Viber brings its own `min_api_version`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import mimetypes
 from pathlib import PurePosixPath
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import (
     ErrorClass,
     answer,
@@ -73,6 +74,9 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 # https://developers.viber.com/docs/api/rest-bot-api/#error-codes
 ERRORS: dict[int, tuple[ErrorClass, int]] = {
@@ -196,7 +200,7 @@ class ViberBot(Adapter):
 
 def _post(account: Account, method: str, body: dict[str, Any]) -> httpx.Request:
     url = f"{account.base_url(BASE_URL)}/pa/{method}"
-    return httpx.Request(
+    return _http.request(
         "POST", url, headers={"X-Viber-Auth-Token": secret(account, "auth_token")}, json=body
     )
 

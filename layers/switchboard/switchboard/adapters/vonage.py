@@ -14,6 +14,8 @@ comes instead of a message is our own affair.
 To mark messages as read and to revoke them, `base_url` must be the host of the number's region.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import re
@@ -23,12 +25,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, ClassVar, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 from urllib.parse import quote
 from uuid import uuid4
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import (
     ErrorClass,
     amount,
@@ -98,6 +99,9 @@ from switchboard.models.rich import (
     Suggestion,
     ViewLocationSuggestion,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 # https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
 STATUSES = {
@@ -238,7 +242,7 @@ class Vonage(Adapter):
             "client_ref": _reference(message),
             **_status_webhook(account),
         }
-        return httpx.Request("POST", _url(account), json=body)
+        return _http.request("POST", _url(account), json=body)
 
     def sign(self, request: httpx.Request, account: Account) -> None:
         """A token is for one request: its id is not to come twice."""
@@ -307,7 +311,7 @@ class Vonage(Adapter):
 
     def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
         """An account can have its people's media behind the application's token."""
-        request = httpx.Request("GET", media)
+        request = _http.request("GET", media)
         if account.get("private_key").strip() and _is_own(request.url, account):
             self.sign(request, account)
         return request
@@ -316,7 +320,7 @@ class Vonage(Adapter):
 
     def check(self, account: Account, channel: Channel, sender: str) -> httpx.Request:
         """An empty message, which is refused for what it lacks once the credentials are accepted."""
-        return httpx.Request("POST", _url(account), json={})
+        return _http.request("POST", _url(account), json={})
 
     def answers(self, reply: httpx.Response) -> bool:
         return reply.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
@@ -332,7 +336,7 @@ def _url(account: Account) -> str:
 def _change(message: Known, account: Account, body: Mapping[str, Any]) -> httpx.Request:
     # What came as one with others has a number of ours behind its id.
     identifier = quote(message.provider_id.partition("#")[0], safe="")
-    return httpx.Request("PATCH", f"{_url(account)}/{identifier}", json=body)
+    return _http.request("PATCH", f"{_url(account)}/{identifier}", json=body)
 
 
 def _status_webhook(account: Account) -> dict[str, str]:
@@ -379,7 +383,7 @@ def _key(pem: str) -> Any:
 
 def _is_own(url: httpx.URL, account: Account) -> bool:
     """An address may have our token: it is where our messages go, or another one of Vonage's."""
-    base = httpx.URL(account.base_url(BASE_URL))
+    base = _http.url(account.base_url(BASE_URL))
     if (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port):
         return True
     return url.scheme == "https" and any(f".{url.host}".endswith(f".{host}") for host in OWN_HOSTS)

@@ -10,6 +10,8 @@ without a key is of the commonest kind: the third is thing3. What else a templat
 `miniprogram`) goes in as custom content, which is sent as a template when it has a `template_id`.
 """
 
+from __future__ import annotations
+
 import binascii
 import hashlib
 import hmac
@@ -18,11 +20,10 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import parse_qs, quote, urlsplit
 
-import httpx
-
+from switchboard.adapters import _http
 from switchboard.adapters._reading import (
     ErrorClass,
     answer,
@@ -77,6 +78,9 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 # https://developers.weixin.qq.com/doc/offiaccount/en/Getting_Started/Global_Return_Code.html
 ERRORS: dict[int, tuple[ErrorClass, int]] = {
@@ -162,7 +166,7 @@ class WeChat(Adapter):
         # Unlike /cgi-bin/token, it leaves the token alone that others got for this account.
         keys = {"appid": account["app_id"], "secret": secret(account, "app_secret")}
         url = f"{account.base_url(BASE_URL)}/cgi-bin/stable_token"
-        return httpx.Request("POST", url, json={"grant_type": "client_credential", **keys})
+        return _http.request("POST", url, json={"grant_type": "client_credential", **keys})
 
     def logged_in(self, reply: httpx.Response) -> Token:
         body = _read(reply)
@@ -175,7 +179,7 @@ class WeChat(Adapter):
         return integer(answer(reply).get("errcode")) in STALE_TOKEN
 
     def check(self, account: Account, channel: Channel, sender: str) -> httpx.Request | None:
-        return httpx.Request("GET", _url(account, "getcallbackip"))
+        return _http.request("GET", _url(account, "getcallbackip"))
 
     def checked(self, reply: httpx.Response, channel: Channel, sender: str) -> Verification:
         _read(reply)
@@ -192,7 +196,7 @@ class WeChat(Adapter):
             body = {**body, **to, "client_msg_id": message.message_uuid}
         else:
             url, body = _url(account, "message/custom/send"), {**body, **to}
-        return httpx.Request("POST", url, json=body, extensions=ours)
+        return _http.request("POST", url, json=body, extensions=ours)
 
     def accepted(self, reply: httpx.Response) -> str:
         body = _read(reply)
@@ -217,7 +221,7 @@ class WeChat(Adapter):
         files = {"media": (name, file.content, file.mime_type)}
 
         def upload(account: Account) -> httpx.Request:
-            return httpx.Request("POST", _url(account, "media/upload", type=kind), files=files)
+            return _http.request("POST", _url(account, "media/upload", type=kind), files=files)
 
         try:
             media_id = text(_read(self.asked(upload, account, client)).get("media_id"))
@@ -230,17 +234,17 @@ class WeChat(Adapter):
 
     def download(self, media: str, account: Account, client: httpx.Client) -> httpx.Request:
         if not media.startswith(GET_MEDIA):
-            return httpx.Request("GET", media)  # a picture's public address
+            return _http.request("GET", media)  # a picture's public address
         (media_id,) = parse_qs(urlsplit(media).query)["media_id"]
 
         def fetch(account: Account) -> httpx.Request:
-            return httpx.Request("GET", _url(account, "media/get", media_id=media_id))
+            return _http.request("GET", _url(account, "media/get", media_id=media_id))
 
         # A video answers with its address, and a fault with a code where the file should be: both are
         # JSON. So the file is looked at first; as it is small, it may come twice.
         reply = self.asked(fetch, account, client)
         if address := text(_read(reply).get("video_url")):
-            return httpx.Request("GET", address)
+            return _http.request("GET", address)
         return fetch(self.authorised(account, client))
 
     # --- callbacks -------------------------------------------------------------------------------
@@ -278,7 +282,7 @@ class WeChat(Adapter):
 
 
 def _url(account: Account, path: str, **query: str) -> str:
-    url = httpx.URL(f"{account.base_url(BASE_URL)}/cgi-bin/{path}")
+    url = _http.url(f"{account.base_url(BASE_URL)}/cgi-bin/{path}")
     return str(url.copy_merge_params({"access_token": account.token, **query}))
 
 

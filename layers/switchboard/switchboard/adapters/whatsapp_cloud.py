@@ -5,12 +5,12 @@ senders to their phone number ids (without it the sender itself is the id), and 
 account, which only templates need.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import httpx
-
-from switchboard.adapters import _meta, _whatsapp
+from switchboard.adapters import _http, _meta, _whatsapp
 from switchboard.adapters._reading import answer, json_object, mapping, objects, secret, text
 from switchboard.adapters._whatsapp import ERRORS, MEDIA_URL, PAUSES
 from switchboard.adapters.base import Account, Adapter, Known, Verification, by_http_status, retry_after
@@ -18,6 +18,9 @@ from switchboard.adapters.templates import KeepsTemplates, Template
 from switchboard.errors import ConfigurationError, Rejected, SendError, Unanswered, Unavailable
 from switchboard.models.events import Event, Hook
 from switchboard.models.messages import Channel, Message
+
+if TYPE_CHECKING:
+    import httpx
 
 State = Literal["verified", "pending", "failed"]
 STATES: tuple[State, ...] = ("verified", "pending", "failed")
@@ -103,7 +106,7 @@ class WhatsAppCloud(Adapter, KeepsTemplates):
             media = text(answer(reply).get("url"))
             if not media:
                 raise Unavailable(1331, "no url")
-        return httpx.Request("GET", media, headers=_meta.authorization(account))
+        return _http.request("GET", media, headers=_meta.authorization(account))
 
     # --- the account and its numbers -----------------------------------------------------------------
 
@@ -153,7 +156,7 @@ class WhatsAppCloud(Adapter, KeepsTemplates):
     ) -> httpx.Request:
         query = {"name": name} | ({"hsm_id": template_id} if template_id else {})
         url = _meta.address(account, *_templates(account))
-        return httpx.Request("DELETE", url, headers=_meta.authorization(account), params=query)
+        return _http.request("DELETE", url, headers=_meta.authorization(account), params=query)
 
 
 def _phone_number_id(account: Account, sender: str) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from switchboard import clock, failures
 from switchboard.callbacks.v01 import Body, amount, present, unknown
+from switchboard.channels import V1_NAMES
 from switchboard.models.events import Usage
 from switchboard.models.messages import (
     Button,
@@ -18,7 +19,6 @@ from switchboard.models.messages import (
     Text,
     Unsupported,
 )
-from switchboard.models.v1 import NAMES
 from switchboard.pricing import count
 from switchboard.segments import segments
 from switchboard.store.items import KEPT, InboundItem, MessageItem
@@ -160,4 +160,4 @@ def _error(code: int, instance: str) -> Body:
 
 
 def _channel(channel: Channel) -> str:
-    return NAMES.get(channel, channel.value)
+    return V1_NAMES.get(channel, channel.value)

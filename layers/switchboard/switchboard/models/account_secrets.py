@@ -14,10 +14,11 @@ from pydantic import Field, TypeAdapter
 
 from switchboard import signing
 from switchboard.models.faults import Faults
+from switchboard.models.frozen import LAZY
 
 _COMPLEX = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[!-~]{8,25}")
 _PLAIN = re.compile(r"[!-~]{8,128}")
-_STRING: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(strict=True)])
+_STRING: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(strict=True)], config=LAZY)
 
 
 @dataclass(frozen=True)

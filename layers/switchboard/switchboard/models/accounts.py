@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from switchboard.channels import CHANNELS
 from switchboard.models.faults import Faults
+from switchboard.models.frozen import LAZY, Lazy
 from switchboard.models.messages import Channel
 from switchboard.store import AccountSender, ProviderAccount, Rate
 
@@ -22,7 +23,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{2,14}")
 _LETTERS = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 _.-]{2,11}")
 
 
-class _Wire(BaseModel):
+class _Wire(Lazy):
     model_config = ConfigDict(coerce_numbers_to_str=True, extra="ignore")
 
 
@@ -39,8 +40,10 @@ class _Sender(_Wire):
     application: Annotated[str, Field(min_length=1)] | None = None
 
 
-_NAME: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(min_length=1, max_length=100)])
-_CREDENTIALS: TypeAdapter[dict[str, Any]] = TypeAdapter(Annotated[dict[str, Any], Field(min_length=1)])
+_NAME: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(min_length=1, max_length=100)], config=LAZY)
+_CREDENTIALS: TypeAdapter[dict[str, Any]] = TypeAdapter(
+    Annotated[dict[str, Any], Field(min_length=1)], config=LAZY
+)
 _SENDER: TypeAdapter[_Sender] = TypeAdapter(_Sender)
 
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from switchboard.models.accounts import sender_id
 from switchboard.models.faults import Faults
-from switchboard.models.frozen import Frozen
+from switchboard.models.frozen import LAZY, Frozen, Lazy
 from switchboard.models.messages import Channel
 
 BASE = "/beta/chatapp-accounts"
@@ -52,7 +52,7 @@ class Page(Frozen):
     page_size: int = 20
 
 
-class _Wire(BaseModel):
+class _Wire(Lazy):
     model_config = ConfigDict(coerce_numbers_to_str=True, extra="ignore")
 
 
@@ -79,8 +79,8 @@ class _Link(_Wire):
 _REQUEST: TypeAdapter[_Request] = TypeAdapter(_Request)
 _CHANGE: TypeAdapter[_Change] = TypeAdapter(_Change)
 _LINK: TypeAdapter[_Link] = TypeAdapter(_Link)
-_PAGE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1)])
-_PAGE_SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=100)])
+_PAGE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1)], config=LAZY)
+_PAGE_SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=100)], config=LAZY)
 
 
 def messenger_request(body: object) -> MessengerRequest:

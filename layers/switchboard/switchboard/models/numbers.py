@@ -8,7 +8,7 @@ from uuid import uuid4
 from pydantic import Field, TypeAdapter
 
 from switchboard.models.faults import Faults
-from switchboard.models.frozen import Frozen
+from switchboard.models.frozen import LAZY, Frozen
 
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 NUMBER = re.compile(r"[1-9][0-9]{2,14}")
@@ -60,9 +60,9 @@ class NumberQuery(Frozen):
         )
 
 
-_PATTERN: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=2)])
-_INDEX: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1)])
-_SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=100)])
+_PATTERN: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=2)], config=LAZY)
+_INDEX: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1)], config=LAZY)
+_SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=100)], config=LAZY)
 
 
 def update(given: Mapping[str, str]) -> NumberUpdate:

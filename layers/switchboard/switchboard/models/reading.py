@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from switchboard.channels import CHANNELS, Capability
 from switchboard.models.faults import Faults
+from switchboard.models.frozen import LAZY, Lazy
 from switchboard.models.messages import (
     Card,
     Carousel,
@@ -45,9 +46,13 @@ from switchboard.models.rich import (
 )
 
 
-class Wire(BaseModel):
+class Wire(Lazy):
     # Old clients send numbers for strings and more fields than we know; both are harmless.
     model_config = ConfigDict(coerce_numbers_to_str=True, extra="ignore")
+
+
+_PLAIN = ConfigDict(**LAZY, coerce_numbers_to_str=True)
+"""For values that are no objects."""
 
 
 def _lower(value: object) -> object:
@@ -93,16 +98,14 @@ Url = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_is_we
 
 # --- ends ----------------------------------------------------------------------------------------
 
-_IDENTIFIER: TypeAdapter[str] = TypeAdapter(
-    Annotated[str, Field(min_length=1, max_length=50)], config=Wire.model_config
-)
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(min_length=1, max_length=50)], config=_PLAIN)
 _E164: TypeAdapter[str] = TypeAdapter(
     Annotated[
         str,
         BeforeValidator(lambda number: number.removeprefix("+") if isinstance(number, str) else number),
         Field(pattern=r"^[1-9][0-9]{6,14}$"),
     ],
-    config=Wire.model_config,
+    config=_PLAIN,
 )
 _SCOPED = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,45}")
 """A person on WhatsApp who shows no number to businesses."""
@@ -244,24 +247,24 @@ class _CarouselNode(Wire):
 _MEDIA_NODE: TypeAdapter[Any] = TypeAdapter(_MediaNode)
 _NODES: Mapping[str, TypeAdapter[Any]] = {
     **dict.fromkeys(("image", "audio", "video", "file", "vcard"), _MEDIA_NODE),
-    "content": TypeAdapter(Annotated[tuple[_ItemNode, ...], Field(min_length=1, max_length=10)]),
+    "content": TypeAdapter(Annotated[tuple[_ItemNode, ...], Field(min_length=1, max_length=10)], config=LAZY),
     "sticker": TypeAdapter(_StickerNode),
     "reaction": TypeAdapter(_ReactionNode),
     "template": TypeAdapter(_TemplateNode),
     "location": TypeAdapter(_LocationNode),
     "card": TypeAdapter(_CardNode),
     "carousel": TypeAdapter(_CarouselNode),
-    "custom": TypeAdapter(Annotated[dict[str, Any], Field(min_length=1)]),
+    "custom": TypeAdapter(Annotated[dict[str, Any], Field(min_length=1)], config=LAZY),
 }
 _SUGGESTION_NODES: TypeAdapter[tuple[_SuggestionNode, ...]] = TypeAdapter(
-    Annotated[tuple[_SuggestionNode, ...], Field(max_length=11)]
+    Annotated[tuple[_SuggestionNode, ...], Field(max_length=11)], config=LAZY
 )
-_MEDIA: TypeAdapter[Media] = TypeAdapter(Annotated[Media, Field(discriminator="type")])
+_MEDIA: TypeAdapter[Media] = TypeAdapter(Annotated[Media, Field(discriminator="type")], config=LAZY)
 
 
 @cache
 def _text(longest: int) -> TypeAdapter[str]:
-    return TypeAdapter(Annotated[str, Field(min_length=1, max_length=longest)], config=Wire.model_config)
+    return TypeAdapter(Annotated[str, Field(min_length=1, max_length=longest)], config=_PLAIN)
 
 
 def content(faults: Faults, kind: str, value: object, name: str, channel: Channel) -> Content | None:
@@ -393,8 +396,10 @@ class _ContextNode(Wire):
     message_uuid: Annotated[str, Field(min_length=1, max_length=64)]
 
 
-_PRIORITY: TypeAdapter[Literal["normal", "high"]] = TypeAdapter(Literal["normal", "high"])
-_ON_UNKNOWN: TypeAdapter[Literal["wait", "resend", "fail"]] = TypeAdapter(Literal["wait", "resend", "fail"])
+_PRIORITY: TypeAdapter[Literal["normal", "high"]] = TypeAdapter(Literal["normal", "high"], config=LAZY)
+_ON_UNKNOWN: TypeAdapter[Literal["wait", "resend", "fail"]] = TypeAdapter(
+    Literal["wait", "resend", "fail"], config=LAZY
+)
 _CONTEXT: TypeAdapter[_ContextNode] = TypeAdapter(_ContextNode)
 
 

@@ -4,15 +4,15 @@ import re
 from typing import Any
 
 from switchboard import clock
+from switchboard.channels import V1_NAMES
 from switchboard.errors import Fault, InvalidRequest
 from switchboard.models.frozen import Frozen
 from switchboard.models.messages import Channel
-from switchboard.models.v1 import NAMES
 from switchboard.store.redactions import Redaction
 
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _LONGEST = 256
-_CHANNELS = {channel.value: channel for channel in Channel} | {name: key for key, name in NAMES.items()}
+_CHANNELS = {channel.value: channel for channel in Channel} | {name: key for key, name in V1_NAMES.items()}
 
 
 class Who(Frozen):

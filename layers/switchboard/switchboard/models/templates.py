@@ -6,12 +6,15 @@ from pydantic import Field, TypeAdapter
 
 from switchboard.adapters.templates import Template
 from switchboard.models.faults import Faults
+from switchboard.models.frozen import LAZY
 
 _FIELDS: dict[str, TypeAdapter[Any]] = {
-    "name": TypeAdapter(Annotated[str, Field(pattern=r"^[a-z0-9_]{1,512}$")]),
-    "language": TypeAdapter(Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]),
-    "category": TypeAdapter(Literal["MARKETING", "UTILITY", "AUTHENTICATION"]),
-    "components": TypeAdapter(Annotated[list[dict[str, Any]], Field(min_length=1)]),
+    "name": TypeAdapter(Annotated[str, Field(pattern=r"^[a-z0-9_]{1,512}$")], config=LAZY),
+    "language": TypeAdapter(
+        Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")], config=LAZY
+    ),
+    "category": TypeAdapter(Literal["MARKETING", "UTILITY", "AUTHENTICATION"], config=LAZY),
+    "components": TypeAdapter(Annotated[list[dict[str, Any]], Field(min_length=1)], config=LAZY),
 }
 
 

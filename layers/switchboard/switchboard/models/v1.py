@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from switchboard.channels import CHANNELS, EVERY_TYPE
+from switchboard.channels import CHANNELS, EVERY_TYPE, V1_NAMES
 from switchboard.models import reading, workflows
 from switchboard.models.faults import Faults
+from switchboard.models.frozen import LAZY
 from switchboard.models.messages import CallbackChoice, Channel, Content, Message, Status
 from switchboard.models.reading import Wire
 from switchboard.models.workflows import Step
@@ -25,9 +26,7 @@ LONGEST_FAILOVER = 50
 PLACES = reading.Places()
 """Where the parts of a message are in its body."""
 
-NAMES = {Channel.VIBER: "viber_service"}
-"""Channels whose name here is not ours."""
-_CHANNELS = {NAMES.get(channel, channel.value): channel for channel in Channel} | {
+_CHANNELS = {V1_NAMES.get(channel, channel.value): channel for channel in Channel} | {
     channel.value: channel for channel in Channel
 }
 
@@ -74,7 +73,7 @@ def _seconds(ttl: int) -> int:
 
 
 _TTL: TypeAdapter[int] = TypeAdapter(
-    Annotated[int, Field(ge=1, le=LONGEST_TTL * 1000), AfterValidator(_seconds)]
+    Annotated[int, Field(ge=1, le=LONGEST_TTL * 1000), AfterValidator(_seconds)], config=LAZY
 )
 _CALLBACK: TypeAdapter[_CallbackNode] = TypeAdapter(_CallbackNode)
 _CONDITION: TypeAdapter[_ConditionNode] = TypeAdapter(_ConditionNode)
@@ -187,7 +186,7 @@ def _channel(faults: Faults, value: object, name: str) -> Channel | None:
         return None
     channel = _CHANNELS.get(value) if isinstance(value, str) else None
     if channel is None:
-        names = (NAMES.get(channel, channel.value) for channel in Channel)
+        names = (V1_NAMES.get(channel, channel.value) for channel in Channel)
         faults.add(name, f"must be one of: {', '.join(names)}")
     return channel
 

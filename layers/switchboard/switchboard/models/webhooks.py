@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from switchboard import clock
 from switchboard.models.faults import Faults
-from switchboard.models.frozen import Frozen
+from switchboard.models.frozen import LAZY, Frozen
 from switchboard.queues import ReportNews, StatusNews
 from switchboard.store.failed import FailedEvent
 
@@ -43,11 +43,15 @@ _Cursor = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_pl
 _Id = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-_MOMENT: TypeAdapter[Any] = TypeAdapter(_Moment)
-_CURSOR: TypeAdapter[Any] = TypeAdapter(_Cursor)
-_OWNER: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9-]+$")])
-_SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=LARGEST_PAGE)])
-_IDS: TypeAdapter[list[str]] = TypeAdapter(Annotated[list[_Id], Field(min_length=1, max_length=MOST_IDS)])
+_MOMENT: TypeAdapter[Any] = TypeAdapter(_Moment, config=LAZY)
+_CURSOR: TypeAdapter[Any] = TypeAdapter(_Cursor, config=LAZY)
+_OWNER: TypeAdapter[str] = TypeAdapter(
+    Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9-]+$")], config=LAZY
+)
+_SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=LARGEST_PAGE)], config=LAZY)
+_IDS: TypeAdapter[list[str]] = TypeAdapter(
+    Annotated[list[_Id], Field(min_length=1, max_length=MOST_IDS)], config=LAZY
+)
 
 
 class Period(Frozen):

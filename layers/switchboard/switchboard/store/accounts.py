@@ -9,8 +9,8 @@ from switchboard import clock
 from switchboard.models.frozen import Frozen
 from switchboard.models.messages import Channel
 from switchboard.store import keys
+from switchboard.store.attributes import Item, dump, load
 from switchboard.store.calls import Lost, Table
-from switchboard.store.items import Item, dump, load
 
 _ROUTE = "route:"
 

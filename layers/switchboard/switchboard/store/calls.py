@@ -8,9 +8,11 @@ from botocore.exceptions import ClientError
 
 from switchboard import clock
 from switchboard.store import keys
-from switchboard.store.items import Item, dump
+from switchboard.store.attributes import Item, dump
 
 DAY = 86_400
+_CONFLICTS = 3
+"""How often a transaction is tried that met another one."""
 
 
 class Lost(Exception):
@@ -89,3 +91,19 @@ class Table:
             raise Lost(error.response.get("Item")) from error
         item: Item = answer["Attributes"]
         return item
+
+    def _transact(self, *writes: tuple[str, Item]) -> bool:
+        """All writes (Put, Delete) or none: False if a condition does not hold. For what is rarely written,
+        as each costs two."""
+        items = [{kind: {"TableName": self._table, **write}} for kind, write in writes]
+        for tried in range(1, _CONFLICTS + 1):
+            try:
+                self._client.transact_write_items(TransactItems=items)
+                return True
+            except self._client.exceptions.TransactionCanceledException as error:
+                codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+                if "ConditionalCheckFailed" in codes:
+                    return False
+                if "TransactionConflict" not in codes or tried == _CONFLICTS:
+                    raise
+        raise AssertionError("unreachable")

@@ -6,8 +6,8 @@ from typing import Self
 from switchboard import clock
 from switchboard.models.frozen import Frozen
 from switchboard.store import keys
+from switchboard.store.attributes import Item, load
 from switchboard.store.calls import DAY, Lost, Table
-from switchboard.store.items import Item, load
 
 
 class Contact(Frozen):

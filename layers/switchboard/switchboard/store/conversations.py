@@ -7,8 +7,9 @@ from switchboard import clock
 from switchboard.models.events import Conversation
 from switchboard.models.messages import Status
 from switchboard.store import keys
+from switchboard.store.attributes import Item, dump, load
 from switchboard.store.calls import DAY, Lost, Table
-from switchboard.store.items import Item, Sent, dump, load
+from switchboard.store.items import Sent
 
 _CONVERSATION_DAYS = 8
 """Receipts for anything older are not looked for."""

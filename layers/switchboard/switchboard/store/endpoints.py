@@ -7,8 +7,8 @@ from typing import Self
 from switchboard import clock
 from switchboard.models.frozen import Frozen
 from switchboard.store import keys
+from switchboard.store.attributes import Item, dump, load
 from switchboard.store.calls import DAY, Lost, Table
-from switchboard.store.items import Item, dump, load
 
 _KEPT = 2 * DAY
 """Seconds. An endpoint that was not called for so long is a new one."""

@@ -11,8 +11,8 @@ from switchboard import clock
 from switchboard.models.frozen import Frozen
 from switchboard.queues import NEWS, News
 from switchboard.store import keys
+from switchboard.store.attributes import Item, dump, load
 from switchboard.store.calls import DAY, Lost, Table
-from switchboard.store.items import Item, dump, load
 
 KEPT_DAYS = 14
 _END_OF_TIME = 10**15 - 1

@@ -5,32 +5,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, Self
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import Field, TypeAdapter
 
 from switchboard import clock
 from switchboard.models.events import Failure, Quoted, Usage
-from switchboard.models.frozen import Frozen
+from switchboard.models.frozen import LAZY, Frozen
 from switchboard.models.messages import InboundContent, Message, Status
 from switchboard.models.origin import Origin
 from switchboard.models.workflows import Step
 from switchboard.store import keys
+from switchboard.store.attributes import Item, dump, load
 
-Item = dict[str, Any]
 PART = "part:"
 """Begins the attributes that hold the parts of a split text."""
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-_STEPS = TypeAdapter(list[Step])
-
-
-def dump(values: Item) -> Item:
-    """Plain values as DynamoDB attributes; None is left out."""
-    return {name: _serialize(value) for name, value in values.items() if value is not None}
-
-
-def load(attributes: Item) -> Item:
-    return {name: _deserialize(value) for name, value in attributes.items()}
+_STEPS = TypeAdapter(list[Step], config=LAZY)
 
 
 def _dump_origin(origin: Origin | None) -> Item:

@@ -4,7 +4,8 @@
     message                   MESSAGE#{uuid}                    MESSAGE
     dispatch                  DISPATCH#{uuid}                   DISPATCH
     its steps' contents       DISPATCH#{uuid}                   STEPS
-    application               APPLICATIONS                      {application_id}
+    application               APPLICATION#{application_id}      APPLICATION
+    the same, to be listed    APPLICATIONS                      {application_id}
     account settings          ACCOUNT                           SETTINGS
     its API secrets, hashed   ACCOUNT                           SECRETS
     its signature secrets     ACCOUNT                           SIGNATURES    (their names only)
@@ -31,8 +32,9 @@
 An open dispatch is found by the index `open`: {open: one of 16, ends_by: Unix time}; what has no `open` is
 not in it.
 
-A busy deployment writes to as many partitions as it has messages; the few shared keys (applications,
-settings) are read, not written, on the hot path.
+A busy deployment writes to as many partitions as it has messages. The few keys that requests share (an
+application, the account's settings and secrets) are not written on the hot path, and read once a second by
+each process (remembered.py); see docs/scaling.md.
 """
 
 import hashlib
@@ -68,6 +70,11 @@ APPLICATIONS = "APPLICATIONS"
 
 
 def application(application_id: str) -> Key:
+    return _key(f"APPLICATION#{application_id}", "APPLICATION")
+
+
+def listed_application(application_id: str) -> Key:
+    """Its copy beside all others."""
     return _key(APPLICATIONS, application_id)
 
 

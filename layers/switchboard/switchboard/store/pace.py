@@ -10,8 +10,8 @@ from typing import Any
 
 from switchboard.store import keys
 from switchboard.store.accounts import Route
+from switchboard.store.attributes import Item, load
 from switchboard.store.calls import DAY, Lost, Table
-from switchboard.store.items import Item, load
 
 _DAYS = 15
 """Longer than anything can wait in the queue."""

@@ -9,8 +9,9 @@ import json
 
 from switchboard.models.messages import Status
 from switchboard.store import keys
+from switchboard.store.attributes import dump, load
 from switchboard.store.calls import DAY, Table
-from switchboard.store.items import StatusRecord, dump, load
+from switchboard.store.items import StatusRecord
 
 _DAYS = 8
 _QUOTED_DAYS = 30

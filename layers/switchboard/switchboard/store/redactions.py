@@ -8,8 +8,9 @@ from switchboard import clock
 from switchboard.models.frozen import Frozen
 from switchboard.models.messages import Channel
 from switchboard.store import keys
+from switchboard.store.attributes import Item, dump, load
 from switchboard.store.calls import Lost, Table
-from switchboard.store.items import InboundItem, Item, MessageItem, dump, load
+from switchboard.store.items import InboundItem, MessageItem
 
 PAGE = 1000
 """Items looked at in one call at most; DynamoDB ends a page at 1 MB."""

@@ -7,8 +7,8 @@ from typing import Literal, TypeVar
 
 from switchboard.models.frozen import Frozen
 from switchboard.store import keys
+from switchboard.store.attributes import dump, load
 from switchboard.store.calls import Table
-from switchboard.store.items import dump, load
 
 FIRST = "first"
 """The signature secret that the deployment made."""

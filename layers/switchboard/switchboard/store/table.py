@@ -17,18 +17,16 @@ from switchboard.models.events import Usage
 from switchboard.models.messages import Status
 from switchboard.models.workflows import Step
 from switchboard.store import items, keys
+from switchboard.store.attributes import Item, dump, load
 from switchboard.store.calls import Lost, Table
 from switchboard.store.items import (
     DispatchItem,
     InboundItem,
-    Item,
     MessageItem,
     PartRecord,
     Slot,
     StatusRecord,
     Unknown,
-    dump,
-    load,
 )
 
 _LADDER = (Status.SUBMITTED, Status.DELIVERED, Status.READ)
@@ -339,23 +337,29 @@ class Store(Table):
     # --- applications, account -------------------------------------------------------------------
 
     def put_application(self, application: Application) -> None:
-        self._put(keys.application(application.id), _application_attributes(application))
+        self._write_application(application)
 
     def replace_application(self, application: Application) -> bool:
         """False if it is not there any more."""
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=dump(keys.application(application.id)) | _application_attributes(application),
-                ConditionExpression="attribute_exists(pk)",
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return self._write_application(application, "attribute_exists(pk)")
+
+    def _write_application(self, application: Application, condition: str | None = None) -> bool:
+        """Both of its items, or neither if the condition does not hold for the listed one."""
+        attributes = _application_attributes(application)
+        listed: Item = {"Item": dump(keys.listed_application(application.id)) | attributes}
+        if condition:
+            listed["ConditionExpression"] = condition
+        own = {"Item": dump(keys.application(application.id)) | attributes}
+        return self._transact(("Put", own), ("Put", listed))
 
     def application(self, application_id: str) -> Application | None:
-        found = self._get(keys.application(application_id), consistent=True)
-        return _application(found) if found else None
+        """By a partition of its own. One from before there were those has its listed item only, until it is
+        changed."""
+        for key in (keys.application(application_id), keys.listed_application(application_id)):
+            found = self._get(key, consistent=True)
+            if found:
+                return _application(found)
+        return None
 
     def applications(self) -> list[Application]:
         """All of the account, oldest first."""
@@ -364,9 +368,15 @@ class Store(Table):
 
     def delete_application(self, application_id: str) -> bool:
         """False if there was none."""
-        answer = self._client.delete_item(
-            TableName=self._table, Key=dump(keys.application(application_id)), ReturnValues="ALL_OLD"
-        )
+        own = {"Key": dump(keys.application(application_id))}
+        listed = {
+            "Key": dump(keys.listed_application(application_id)),
+            "ConditionExpression": "attribute_exists(pk)",
+        }
+        if self._transact(("Delete", own), ("Delete", listed)):
+            return True
+        # A version that knew the listed one alone may have left the other.
+        answer = self._client.delete_item(TableName=self._table, ReturnValues="ALL_OLD", **own)
         return bool(answer.get("Attributes"))
 
     def account_webhooks(self) -> Webhooks:

@@ -4,8 +4,8 @@ from pydantic import Field
 
 from switchboard.models.frozen import Frozen
 from switchboard.store import keys
+from switchboard.store.attributes import dump, load
 from switchboard.store.calls import Lost, Table
-from switchboard.store.items import dump, load
 
 
 class TemplateItem(Frozen):
