@@ -1,14 +1,17 @@
 """How long a handler takes beside a bare function that makes the same AWS calls with the same parameters,
-and the same HTTP requests, one after another.
+and the same HTTP requests: those of one record one after another, and records side by side, as whoever waits
+for ten providers or clients has to.
 
 Both run against answers that were recorded once from the fake and are given out again where botocore would
 open a connection, so that neither waits for anything. Time is that of a processor, threads included.
 """
 
 import json
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from statistics import median
@@ -60,8 +63,12 @@ class _Tape:
     """What one invocation asked for, and what it was answered."""
 
     calls: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    workers: list[int] = field(default_factory=list)
+    """Which thread made each of the calls."""
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     requests: list[httpx.Request] = field(default_factory=list)
+    senders: list[int] = field(default_factory=list)
+    """And each of the requests."""
     _given: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def answer(self, key: str) -> Any:
@@ -127,13 +134,23 @@ def _bare(tape: _Tape) -> Callable[[], None]:
     clients = {service: boto3.client(service, config=_CONFIG) for service, _, _ in tape.calls}
     web = httpx.Client(transport=httpx.MockTransport(_take))
 
+    pool = ThreadPoolExecutor(max_workers=BATCH)
+
+    def work(worker: int) -> None:
+        for made_by, (service, operation, parameters) in zip(tape.workers, tape.calls, strict=True):
+            if made_by == worker:
+                client = clients[service]
+                with suppress(client.exceptions.ClientError):
+                    getattr(client, xform_name(operation))(**parameters)
+        for sent_by, request in zip(tape.senders, tape.requests, strict=True):
+            if sent_by == worker:
+                web.request(request.method, request.url, headers=request.headers, content=request.content)
+
     def function() -> None:
-        for service, operation, parameters in tape.calls:
-            client = clients[service]
-            with suppress(client.exceptions.ClientError):
-                getattr(client, xform_name(operation))(**parameters)
-        for request in tape.requests:
-            web.request(request.method, request.url, headers=request.headers, content=request.content)
+        own, *others = dict.fromkeys([threading.get_ident(), *tape.workers, *tape.senders])
+        side_by_side = pool.map(work, others)
+        work(own)
+        list(side_by_side)
 
     return function
 
@@ -152,6 +169,7 @@ def _recording(tape: _Tape, at: System) -> Iterator[None]:
 
     def called(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         tape.calls.append((client.meta.service_model.service_name, operation, parameters))
+        tape.workers.append(threading.get_ident())
         return call(client, operation, parameters)
 
     def processed(stubber: Any, request: Any) -> Any:
@@ -161,10 +179,12 @@ def _recording(tape: _Tape, at: System) -> Iterator[None]:
 
     def asked(request: httpx.Request) -> httpx.Response:
         tape.requests.append(request)
+        tape.senders.append(threading.get_ident())
         return ask(request)
 
     def heard(request: httpx.Request) -> httpx.Response:
         tape.requests.append(request)
+        tape.senders.append(threading.get_ident())
         return httpx.Response(200)
 
     with pytest.MonkeyPatch.context() as patch:
