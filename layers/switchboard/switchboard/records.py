@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 from switchboard import logs, measures
@@ -20,10 +20,14 @@ def work(
     """The partial batch response: failed records stay in the queue, the others are done.
 
     Later says when its record is seen again, which needs `queue`. Anything unforeseen leaves the record to
-    the queue's own timeout, and in the end to the dead-letter queue. Each is worked on within `working`.
+    the queue's own timeout, and in the end to the dead-letter queue. Each is worked on within `working`: all
+    are in it before the first is begun.
     """
     records = [Record.of(record) for record in event["Records"]]
-    done = list(_pool.map(lambda record: _handle(record, queue, handle, working), records))
+    places = [ExitStack() for _ in records]
+    for place in places:
+        place.enter_context(working())
+    done = list(_pool.map(lambda record, place: _handle(record, queue, handle, place), records, places))
     measures.flush()
     return {
         "batchItemFailures": [
@@ -38,11 +42,11 @@ def _handle(
     record: Record,
     queue: Queue | None,
     handle: Callable[[Record], None],
-    working: Callable[[], AbstractContextManager[None]],
+    place: ExitStack,
 ) -> bool:
     try:
         try:
-            with working():
+            with place:
                 handle(record)
         except Later as later:
             assert queue
