@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -201,6 +201,84 @@ def test_what_was_reported_meanwhile_is_not_started(
     aws.refuses.clear()
     assert flow.cloud.call("dispatch", {"Records": records}) == {"batchItemFailures": []}
     assert executions(flow) == [] and flow.world.sent == []
+
+
+def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    monkeypatch.setattr(clock, "now", lambda: moment)
+
+
+SHORT = (step("viber_service_msg", 300), step("messenger", 300), step("sms"))
+SHORT_TIME = timedelta(seconds=600 + 259_200)
+
+
+def test_who_starts_late_has_the_full_time(flow: Flow, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted = clock.now()
+    aws.refuses["StartExecution"] = THROTTLED
+    uuid = flow.dispatch(*SHORT)
+    started = accepted + SHORT_TIME - timedelta(minutes=5)
+    aws.refuses.clear()
+    with monkeypatch.context() as patch:
+        at(patch, started)
+        assert catch_up(flow) == 1
+    assert [one["name"] for one in executions(flow)] == [uuid]
+    assert swept_after(flow, SHORT_TIME + 2 * OVERDUE, monkeypatch) == 0
+    assert swept_after(flow, 2 * SHORT_TIME + 2 * OVERDUE, monkeypatch) == 1
+
+
+def test_who_starts_in_time_costs_no_write(flow: Flow, aws: Aws) -> None:
+    aws.refuses["StartExecution"] = THROTTLED
+    flow.dispatch(*STEPS)
+    aws.refuses.clear()
+    before = aws.asked["UpdateItem"]
+    assert catch_up(flow) == 1
+    assert aws.asked["UpdateItem"] - before <= 1  # the endpoint's, by then
+
+
+def test_what_is_too_late_is_reported_and_not_sent(
+    flow: Flow, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A one-time password that nobody waits for any more."""
+    aws.refuses["StartExecution"] = THROTTLED
+    flow.dispatch(*SHORT)
+    aws.refuses.clear()
+    late = clock.now() + SHORT_TIME + 2 * OVERDUE
+    with monkeypatch.context() as patch:
+        at(patch, late)
+        records = flow.cloud.received("StartsQueue")
+        for _ in range(2):
+            assert flow.cloud.call("dispatch", {"Records": records}) == {"batchItemFailures": []}
+    assert executions(flow) == []
+    flow.until(flow.reports)
+    flow.drain()
+    [told] = flow.reports()
+    assert (told["status"], told["reason"]) == ("error", "lost")
+    assert flow.world.sent == []
+
+
+def test_a_record_makes_room_for_another_before_the_queue_gives_it_up(flow: Flow, aws: Aws) -> None:
+    aws.refuses["StartExecution"] = THROTTLED
+    flow.dispatch(*STEPS)
+    [record] = flow.cloud.received("StartsQueue")
+    record["attributes"]["ApproximateReceiveCount"] = str(dispatching.LAST_RECEIVE)
+    assert flow.cloud.call("dispatch", {"Records": [record]}) == {"batchItemFailures": []}
+    flow.cloud.sqs.delete_message(
+        QueueUrl=flow.cloud.queues["StartsQueue"], ReceiptHandle=record["receiptHandle"]
+    )
+    aws.refuses.clear()
+    assert catch_up(flow) == 1
+    first_step_wins(flow)
+
+
+def test_a_failover_that_never_began_is_reported(
+    flow: Flow, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise its messages tell of it."""
+    aws.refuses["StartExecution"] = THROTTLED
+    flow.send_v1(flat("viber_service_msg", failover=[flat("sms")]))
+    assert swept_after(flow, timedelta(days=30), monkeypatch) == 1
+    flow.until(flow.reports)
+    [told] = flow.reports()
+    assert (told["status"], told["reason"]) == ("error", "lost")
 
 
 def test_a_task_for_what_is_not_there_is_done(flow: Flow) -> None:

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 OVERDUE = timedelta(hours=1)
 """How long after the last moment of its last step a dispatch counts as lost."""
+LATE = timedelta(minutes=10)
+"""A dispatch whose start waited longer has its time from there on. OVERDUE has room for what is shorter."""
 LONGEST_PAUSE = 60
 """Seconds after which a start that was not possible is tried again, at most."""
+LAST_RECEIVE = 900
+"""Of a record: then another takes its place, before the queue gives it up (template.yaml)."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,8 @@ class Dispatching:
             self.starts.put(StartTask(dispatch_uuid=dispatch_uuid, lost=lost_execution))
 
     def catch_up(self, record: Record) -> None:
-        """Start what one record of the Starts queue names, unless it was started or closed meanwhile. Later
-        if it still cannot be."""
+        """Start what one record of the Starts queue names, unless it was started or closed meanwhile, or its
+        time is long over. Later if it still cannot be."""
         task = StartTask.model_validate_json(record.body)
         try:
             if task.lost:
@@ -103,10 +107,22 @@ class Dispatching:
                 return
             dispatch = self.store.dispatch(task.dispatch_uuid)
             if dispatch and dispatch.closed_by is None:
-                self._begin(dispatch, self.store.steps(task.dispatch_uuid))
+                self._begin_late(dispatch)
         except Busy as busy:
+            if record.receives >= LAST_RECEIVE:
+                self.starts.put(task)
+                return
             # Differing, so that what failed together does not come back together.
             raise Later(uniform(1, min(2 * record.receives, LONGEST_PAUSE))) from busy
+
+    def _begin_late(self, dispatch: DispatchItem) -> None:
+        now, uuid = clock.now(), dispatch.dispatch_uuid
+        if dispatch.step < 0 and now > dispatch.ends_by + OVERDUE:  # what the sweep has not come to yet
+            self.webhooks.put(ReportNews(dispatch_uuid=uuid))
+            return
+        self._begin(dispatch, self.store.steps(uuid))
+        if not dispatch.started_at and now > dispatch.accepted_at + LATE:
+            self.store.started_late(dispatch, now)
 
     def _begin(self, dispatch: DispatchItem, steps: Sequence[Step]) -> None:
         uuid, waits = dispatch.dispatch_uuid, list(dispatch.waits)

@@ -25,7 +25,7 @@ from switchboard.outgoing import Answer, NoAnswer, Outgoing, Refused
 from switchboard.queues import NEWS, InboundNews, Later, News, NewsQueue, Record, ReportNews, StatusNews
 from switchboard.remembered import Remembered
 from switchboard.reporting import Reporting
-from switchboard.store import KEPT, FailedEvent, FailedStore, InboundItem, MessageItem, Store
+from switchboard.store import KEPT, DispatchItem, FailedEvent, FailedStore, InboundItem, MessageItem, Store
 from switchboard.store.keys import ACCOUNT
 
 LONGEST_PAUSE = 900
@@ -176,7 +176,7 @@ class Notifying:
 
     def _report(self, news: ReportNews, record: Record) -> None:
         closed = self.reporting.close(news.dispatch_uuid, by=news.by or record.id)
-        if closed is None or not closed[0].reports:
+        if closed is None or not _is_told(closed[0]):
             return
         if len(self.webhooks.ways) > 1 and not news.by:
             # From here on by an entry for each way. Die after this, and both tell of the same closing twice.
@@ -341,6 +341,11 @@ def _asked(answer: Answer, record: Record) -> float:
         return ours
     theirs = max(1.0, answer.retry_after)
     return theirs if record.receives <= OWN_PACE else max(theirs, ours)
+
+
+def _is_told(dispatch: DispatchItem) -> bool:
+    """A plain failover ends without a word, as its messages have told of it; unless none was ever begun."""
+    return dispatch.reports or dispatch.step < 0
 
 
 def _turn(busy: NotNow, record: Record) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -490,12 +491,12 @@ class _Lazy:
     def __init__(self, service: str, attempts: int = _ATTEMPTS) -> None:
         self._service = service
         self._attempts = attempts
-
-    @cached_property
-    def _client(self) -> Any:
-        return _aws(self._service, self._attempts)
+        self._making = Lock()
+        self._client: Any = None
 
     def __getattr__(self, name: str) -> Any:
+        with self._making:  # ten records may want it at once
+            self._client = self._client or _aws(self._service, self._attempts)
         return getattr(self._client, name)
 
 

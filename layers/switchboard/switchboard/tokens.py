@@ -35,7 +35,7 @@ def application_id(token: str) -> str:
         claimed = claims["application_id"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadToken from error
-    if not isinstance(claimed, str) or not 0 < len(claimed) <= _LONGEST_ID:
+    if not isinstance(claimed, str) or not claimed.isascii() or not 0 < len(claimed) <= _LONGEST_ID:
         raise BadToken
     return claimed
 

@@ -265,6 +265,8 @@ class DispatchItem(Frozen):
     """The client is told of its end."""
     origin: Origin | None = None
     """The request that it was made by, if it can be repeated."""
+    started_at: datetime | None = None
+    """If it had to wait for its start so long that its time has to run from there."""
     step: int = -1
     """The newest step that was begun; -1 before the first."""
     began: dict[int, datetime] = Field(default_factory=dict)
@@ -277,7 +279,7 @@ class DispatchItem(Frozen):
     @property
     def ends_by(self) -> datetime:
         """When the last step's time is over, if each takes all of its own."""
-        return self.accepted_at + timedelta(seconds=sum(self.waits))
+        return (self.started_at or self.accepted_at) + timedelta(seconds=sum(self.waits))
 
     def dump(self) -> Item:
         return dump(
@@ -305,6 +307,7 @@ class DispatchItem(Frozen):
             waits=tuple(int(wait) for wait in values["waits"]),
             reports=values.get("reports", True),
             origin=_load_origin(values),
+            started_at=clock.from_wire(values["started_at"]) if "started_at" in values else None,
             step=int(values["step"]),
             began={int(step): clock.from_wire(at) for step, at in values["began"].items()},
             satisfied=int(values["satisfied"]) if "satisfied" in values else None,

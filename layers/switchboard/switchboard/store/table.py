@@ -309,6 +309,17 @@ class Store(Table):
             return DispatchItem.load(lost.found) if lost.found else None
         return DispatchItem.load(item)
 
+    def started_late(self, item: DispatchItem, at: datetime) -> None:
+        """An open dispatch's time runs from then on."""
+        late = item.model_copy(update={"started_at": at})
+        with suppress(Lost):
+            self._update(
+                keys.dispatch(item.dispatch_uuid),
+                "SET started_at = :at, ends_by = :ends_by",
+                "attribute_exists(pk) AND attribute_not_exists(closed_by)",
+                {":at": clock.wire(at), ":ends_by": int(late.ends_by.timestamp())},
+            )
+
     def overdue(self, before: datetime) -> list[str]:
         """Open dispatches whose time was over by then, of each part of the index the oldest hundred."""
         found = []
