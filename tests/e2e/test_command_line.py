@@ -161,6 +161,10 @@ def test_an_account_and_its_senders(
     assert made["name"] == "parcel_cli"
     assert "parcel_cli" in [one["name"] for one in shell.json("template:list", "--sender", "447700900277")]
 
+    # As long as an account has templates, nothing else can be sent as one.
+    path = f"{shell.stack.url}/v0.1/templates/parcel_cli"
+    assert httpx.delete(path, params={"sender": "447700900277"}, auth=(KEY, SECRET)).status_code == 204
+
     shell("link:delete", "whatsapp", "447700900277")
     shell("account:delete", "whatsapp_cloud", "cli", "--yes")
     shell("account:show", "whatsapp_cloud", "cli", code=1)
