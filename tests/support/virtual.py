@@ -1,5 +1,7 @@
 """Time that stands still until a test lets it pass: for our code, for moto's queues and its state machine."""
 
+import importlib
+import pkgutil
 import sys
 import threading
 import time
@@ -15,6 +17,8 @@ import moto.stepfunctions.parser.asl.component.state.exec.execute_state as moto_
 import moto.stepfunctions.parser.asl.eval.callback.callback as moto_callback
 import pytest
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+import switchboard
 
 TICK = 0.001
 """Seconds that pass whenever somebody looks at the clock: no two moments are the same."""
@@ -156,6 +160,8 @@ class VirtualTime:
                 return False
 
         threads = SimpleNamespace(**vars(threading) | {"Condition": Condition})
+        for found in pkgutil.walk_packages(switchboard.__path__, "switchboard."):
+            importlib.import_module(found.name)  # those too that are imported when they are needed
         for name in [name for name in sys.modules if name.startswith("switchboard.")]:
             loaded = sys.modules[name]
             for attribute, real, ours in (
