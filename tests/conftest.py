@@ -1,13 +1,20 @@
 import socket
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
+import botocore.loaders
+import botocore.session
 import httpx
 import pytest
 from moto import mock_aws
 
 from tests.support import moto_corrections
 from tests.support.cloud import Cloud, World
+
+# Every test has an AWS session of its own, and an execution that it left waiting keeps that for an hour: with
+# the services' descriptions, which are the same for all, it would be some ten megabytes a test.
+botocore.session.create_loader = cache(botocore.loaders.create_loader)
 
 
 @pytest.fixture(autouse=True)

@@ -53,7 +53,7 @@ def test_first_step_wins(flow: Flow) -> None:
 
 
 def test_time_runs_out(flow: Flow) -> None:
-    flow.dispatch(step("viber_service_msg", 1), step("sms"))
+    flow.dispatch(step("viber_service_msg", 3), step("sms"))
     flow.receipt(flow.step_message(1))
     ended = report(flow)
     assert ended["status"] == "completed"
@@ -126,7 +126,7 @@ def test_last_step_expires(flow: Flow) -> None:
 
 
 def test_a_step_still_queued_when_its_time_is_over_is_not_sent(flow: Flow) -> None:
-    flow.dispatch(step("viber_service_msg", 1), step("sms"))
+    flow.dispatch(step("viber_service_msg", 3), step("sms"))
     while _waiting(flow) < 2:  # nobody delivers, until the second step is queued too
         flow.cloud.notify()
         time.sleep(0.05)  # the state machine runs in this process
@@ -143,7 +143,7 @@ def _waiting(flow: Flow) -> int:
 
 
 def test_a_late_receipt_stops_a_step_that_is_not_sent_yet(flow: Flow) -> None:
-    flow.dispatch(step("viber_service_msg", 1), step("sms", 3600), step("sms"))
+    flow.dispatch(step("viber_service_msg", 3), step("sms", 3600), step("sms"))
     first = flow.step_message(0)
     records: list[dict[str, Any]] = []
     while not records:  # the second step, taken out before anybody delivers it
@@ -158,7 +158,7 @@ def test_a_late_receipt_stops_a_step_that_is_not_sent_yet(flow: Flow) -> None:
 
 
 def test_a_late_receipt_after_the_next_step_went_out_is_marked(flow: Flow) -> None:
-    flow.dispatch(step("viber_service_msg", 1), step("sms", 3600), step("sms"))
+    flow.dispatch(step("viber_service_msg", 3), step("sms", 3600), step("sms"))
     first, second = flow.step_message(0), flow.step_message(1)
     flow.viber_receipt(first)
     flow.receipt(second)
@@ -168,7 +168,7 @@ def test_a_late_receipt_after_the_next_step_went_out_is_marked(flow: Flow) -> No
 
 
 def test_a_late_receipt_saves_the_steps_after_the_next(flow: Flow) -> None:
-    flow.dispatch(step("viber_service_msg", 1), step("sms", 3600), step("sms"))
+    flow.dispatch(step("viber_service_msg", 3), step("sms", 3600), step("sms"))
     first, second = flow.step_message(0), flow.step_message(1)
     flow.viber_receipt(first)
     flow.receipt(second, "TEXT_BLOCKED")
@@ -249,7 +249,7 @@ def test_reported_twice_is_one_report(flow: Flow) -> None:
 
 def test_steps_overtaken_by_a_redelivery_are_not_sent_again(flow: Flow) -> None:
     """The Outbound queue delivers everything twice."""
-    flow.dispatch(step("viber_service_msg", 1), step("sms"))
+    flow.dispatch(step("viber_service_msg", 3), step("sms"))
     seen: list[dict[str, Any]] = []
     while len(flow.world.sent) < 2:
         records = flow.cloud.received("OutboundQueue")
