@@ -71,6 +71,7 @@ def test_webhooks_are_as_described(
         application.report(uuid)
     mailbox.until(lambda: mailbox.bodies("inbound"), PATIENCE)
     mailbox.until(lambda: len(mailbox.bodies()) >= 2 * len(CHANNELS) * len(LAST), PATIENCE)
+    mailbox.until(lambda: "read" in {body.get("status") for body in mailbox.bodies()}, PATIENCE)
     came = Counter(schema(hook) for hook in mailbox.hooks)
     suffix = version.upper().replace(".", "")
     assert set(came) == {"Report", f"Status{suffix}", f"Inbound{suffix}"}
