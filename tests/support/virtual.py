@@ -21,15 +21,17 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 import switchboard
 
 TICK = 0.001
-"""Seconds that pass whenever somebody looks at the clock: no two moments are the same."""
+"""Seconds that pass whenever a test or what it calls looks at the clock: no two moments are the same."""
 
 
 class VirtualTime:
     """`advance` moves it; whoever sleeps until then wakes up. Executions of the state machine are threads:
-    after `settle`, each of them is over or waits for something."""
+    after `settle`, each of them is over or waits for something. Only the thread that made it moves it: what
+    another one did beside that would come at another moment each time."""
 
     def __init__(self) -> None:
         self._now = time.time()
+        self._mover = threading.get_ident()
         self._changed = threading.Condition()
         self._waiting: dict[object, tuple[float, threading.Event]] = {}
         self._running = 0
@@ -39,8 +41,12 @@ class VirtualTime:
     def seconds(self) -> float:
         """Unix time."""
         with self._changed:
-            self._now += TICK
+            if self._moves():
+                self._now += TICK
             return self._now
+
+    def _moves(self) -> bool:
+        return threading.get_ident() == self._mover
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds(), UTC)
@@ -57,7 +63,13 @@ class VirtualTime:
             self._changed.notify_all()
 
     def sleep(self, seconds: float) -> None:
-        self.advance(self._now + seconds)
+        until = self._now + seconds
+        if self._moves():
+            self.advance(until)
+            return
+        with self._changed:
+            while self._now < until:
+                self._changed.wait()
 
     # --- the state machine's threads -------------------------------------------------------------
 
