@@ -158,6 +158,15 @@ def event(at: System, function: str) -> dict[str, Any]:
             return _http(at, function, "GET", f"/v0.1/redact/{_UNKNOWN}", basic=True)
         case "webhooks":
             return _http(at, function, "GET", "/v0.1/webhooks/failed")
+        case "list":
+            return _http(at, function, "GET", "/v0.1/messages")
+        case "console":
+            return _http(at, function, "GET", "/console/session")
+        case "insights":
+            return _http(at, function, "GET", "/v0.1/insights")
+        case "count":
+            found: dict[str, Any] = json.loads((ROOT / "events" / "count" / "changes.json").read_text())
+            return found
     raise ValueError(f"no first event for {function}")  # fmt: skip
 
 

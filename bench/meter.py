@@ -199,8 +199,7 @@ class Meter:
             finally:  # a refused one is billed too
                 after = self._look(client, real, get)
                 self.add(who, "dynamodb_write", units.write_units(before, after))
-                kept = units.projection(before), units.projection(after)
-                self.add(who, "dynamodb_write", units.index_units(*kept))
+                self.add(who, "dynamodb_write", units.index_units(before, after))
         answer = real(client, operation, parameters)
         if operation == "GetItem":
             sizes = [units.item_size(answer["Item"])] if "Item" in answer else []

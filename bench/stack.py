@@ -110,7 +110,7 @@ class StackMeter:
                 self.add(
                     "dynamodb_write",
                     units.write_units(old, new, transactional=action not in _WRITES)
-                    + units.index_units(units.projection(old), units.projection(new)),
+                    + units.index_units(old, new),
                 )
         elif action in ("GetItem", "Query"):
             found = json.loads(answer[2])

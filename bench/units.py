@@ -8,8 +8,9 @@ from typing import Any
 Item = Mapping[str, Any]
 """An item as DynamoDB's API has it: {name: {type: value}}."""
 KB = 1024
-INDEX = ("open", "ends_by")
-"""What the key of the table's one index is made of; it projects keys only."""
+INDEXES = (("open", "ends_by"), ("listed", "listed_at", "channel", "marks"))
+"""What the table's indexes hold of an item beside its key: two attributes that are their own key, and what
+they project."""
 
 
 def chunks(size: int, chunk_kb: int) -> int:
@@ -33,7 +34,11 @@ def write_units(before: Item | None, after: Item | None, *, transactional: bool 
 
 
 def index_units(before: Item | None, after: Item | None) -> int:
-    """Of the same write in an index: none where what it projects stays, two where its key changes."""
+    """Of the same write in the indexes: none where what one holds stays, two where its key changes."""
+    return sum(_index_units(_held(before, index), _held(after, index)) for index in INDEXES)
+
+
+def _index_units(before: Item | None, after: Item | None) -> int:
     if before == after:
         return 0
     if before is None or after is None:
@@ -41,11 +46,11 @@ def index_units(before: Item | None, after: Item | None) -> int:
     return write_units(before, None) + write_units(None, after)
 
 
-def projection(item: Item | None) -> dict[str, Any] | None:
-    """What the index holds of an item, if it is in it."""
-    if item is None or any(name not in item for name in INDEX):
+def _held(item: Item | None, index: Sequence[str]) -> Item | None:
+    """What an index holds of an item, if it is in it."""
+    if item is None or any(name not in item for name in index[:2]):
         return None
-    return {name: item[name] for name in ("pk", "sk", *INDEX)}
+    return {name: item[name] for name in ("pk", "sk", *index) if name in item}
 
 
 def read_units(sizes: Sequence[int], *, consistent: bool) -> float:

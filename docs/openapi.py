@@ -14,7 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "layers" / "switchboard"))
 sys.path.insert(0, str(ROOT))
 
-from docs.openapi_messages import CONTENT_NODES, MESSAGES, MOMENT, WEBHOOK_BODIES, webhooks  # noqa: E402
+from docs.openapi_messages import (  # noqa: E402
+    AMOUNT,
+    CONTENT_NODES,
+    MESSAGES,
+    MOMENT,
+    WEBHOOK_BODIES,
+    webhooks,
+)
 from docs.openapi_shapes import (  # noqa: E402
     TEXT,
     URL,
@@ -28,7 +35,8 @@ from docs.openapi_shapes import (  # noqa: E402
     text,
 )
 from switchboard import failures  # noqa: E402
-from switchboard.models.messages import Channel  # noqa: E402
+from switchboard.models.insights import GROUPS  # noqa: E402
+from switchboard.models.messages import Channel, Status  # noqa: E402
 
 PAGE = ROOT / "docs" / "openapi.yaml"
 
@@ -71,6 +79,7 @@ RESPONSES = {
     "NotThereBare": answered("There is no such account. No body."),
     "Forbidden": problem("This cannot be done with it."),
     "Conflict": problem("It is somebody else's already."),
+    "Ended": problem("It has ended, or done what it was for: there is nothing to cancel."),
     "StillRunning": problem(
         "The request with this Idempotency-Key is being worked on.",
         {"Retry-After": {"description": "Seconds", "schema": {"type": "string"}}},
@@ -157,12 +166,56 @@ def ping(name: str, tag: str) -> dict[str, Any]:
     return operation(name, tag, "Whether it is there", NOBODY, answers({200: PONG}))
 
 
+TOLD = {
+    "description": "In UTC, for people as `text/plain` if they accept that.",
+    "headers": {"x-nexmo-trace-id": ref("headers", "Trace")},
+    "content": {"application/json": {"schema": ref("schemas", "Story")}, "text/plain": {"schema": TEXT}},
+}
+REHEARSED = answered("Nothing was written or sent.", ref("schemas", "Rehearsal"))
+DRY = "The same faults as when it is sent; else its parts, price, times and warnings as things are now."
+
+
+def listed(name: str, tag: str, of: str, statuses: list[str]) -> dict[str, Any]:
+    """The list of messages or of dispatches."""
+    return operation(
+        name,
+        tag,
+        f"List {of}, newest first (ours)",
+        ANYBODY,
+        answers(
+            {200: answered("A page.", ref("schemas", f"{of.capitalize()}Page"))},
+            REFUSED,
+            UNAUTHORISED,
+            NOT_THERE,
+        ),
+        parameters=[
+            in_query("application_id", text(1, 100, "^[A-Za-z0-9-]+$")),
+            in_query("status", {"enum": statuses}),
+            in_query("channel", CHANNEL),
+            in_query("to", text(1, 200), "A number or id, whatever the channel."),
+            in_query("from_time", MOMENT),
+            in_query("until", MOMENT),
+            in_query("limit", integer(1, 100, default=20)),
+            in_query("cursor", CURSOR, "`next` of the page before."),
+        ],
+        description="By key and secret, without `application_id`, those of the account and of all its "
+        "applications, if these are 20 at most. A page can have fewer than `limit`, or none, and not be the "
+        "last: that one has no `next`. What was just written can take a moment to be listed.",
+    )
+
+
 def messages() -> dict[str, Any]:
     once = [ref("parameters", "IdempotencyKey")]
     uuid = in_path("message_uuid", UUID)
     accepted = answered("Taken in.", ref("schemas", "Accepted"))
     return {
         "/v0.1/messages": {
+            "get": listed(
+                "listMessages",
+                "Messages v0.1",
+                "messages",
+                ["accepted", "submitted", "delivered", "read", "rejected", "undeliverable"],
+            ),
             "post": operation(
                 "sendV01",
                 "Messages v0.1",
@@ -171,7 +224,7 @@ def messages() -> dict[str, Any]:
                 answers({202: accepted}, REFUSED, UNAUTHORISED, *REPEATED),
                 parameters=once,
                 body=ref("schemas", "MessageV01"),
-            )
+            ),
         },
         "/v0.1/messages/{message_uuid}": {
             "get": operation(
@@ -181,6 +234,27 @@ def messages() -> dict[str, Any]:
                 ANYBODY,
                 answers({200: answered("The message.", ref("schemas", "ShownV01"))}, UNAUTHORISED, NOT_THERE),
                 parameters=[uuid],
+            )
+        },
+        "/v0.1/messages/{message_uuid}/explain": {
+            "get": operation(
+                "explainMessage",
+                "Messages v0.1",
+                "What became of a message, in sentences (ours)",
+                ANYBODY,
+                answers({200: TOLD}, UNAUTHORISED, NOT_THERE),
+                parameters=[uuid],
+            )
+        },
+        "/v0.1/messages/dry-run": {
+            "post": operation(
+                "rehearseV01",
+                "Messages v0.1",
+                "What would come of a message (ours)",
+                ANYBODY,
+                answers({200: REHEARSED}, REFUSED, UNAUTHORISED),
+                body=ref("schemas", "MessageV01"),
+                description=DRY,
             )
         },
         "/v0.1/messages/ping": {"get": ping("pingMessagesV01", "Messages v0.1")},
@@ -230,6 +304,17 @@ def messages() -> dict[str, Any]:
                 ),
             ),
         },
+        "/v1/messages/dry-run": {
+            "post": operation(
+                "rehearseV1",
+                "Messages v1",
+                "What would come of a message, or of a failover (ours)",
+                ANYBODY,
+                answers({200: REHEARSED}, UNAUTHORISED, (422, "RefusedV1")),
+                body=ref("schemas", "MessageV1"),
+                description=DRY,
+            )
+        },
         "/v1/messages/ping": {"get": ping("pingMessagesV1", "Messages v1")},
         "/v0.1/media/{message_uuid}": {
             "get": operation(
@@ -257,6 +342,9 @@ def messages() -> dict[str, Any]:
 def dispatch() -> dict[str, Any]:
     return {
         "/v0.1/dispatch": {
+            "get": listed(
+                "listDispatches", "Dispatch", "dispatches", ["running", "completed", "error", "cancelled"]
+            ),
             "post": operation(
                 "dispatch",
                 "Dispatch",
@@ -272,7 +360,7 @@ def dispatch() -> dict[str, Any]:
                 body=ref("schemas", "Dispatch"),
                 description="Steps are tried in their order, until one reaches its `condition_status` within "
                 "its `expiry_time`. One report ends it.",
-            )
+            ),
         },
         "/v0.1/dispatch/{dispatch_uuid}": {
             "get": operation(
@@ -282,6 +370,42 @@ def dispatch() -> dict[str, Any]:
                 ANYBODY,
                 answers({200: answered("It.", ref("schemas", "ShownDispatch"))}, UNAUTHORISED, NOT_THERE),
                 parameters=[in_path("dispatch_uuid", UUID)],
+            ),
+            "delete": operation(
+                "cancelDispatch",
+                "Dispatch",
+                "Call a dispatch off (ours)",
+                ANYBODY,
+                answers(
+                    {200: answered("As it is now.", ref("schemas", "ShownDispatch"))},
+                    UNAUTHORISED,
+                    NOT_THERE,
+                    (409, "Ended"),
+                ),
+                parameters=[in_path("dispatch_uuid", UUID)],
+                description="What is not with a provider yet is not sent; the report says `cancelled`. "
+                "Once it is cancelled, the call changes nothing and is answered the same.",
+            ),
+        },
+        "/v0.1/dispatch/{dispatch_uuid}/explain": {
+            "get": operation(
+                "explainDispatch",
+                "Dispatch",
+                "What became of a dispatch and why, in sentences (ours)",
+                ANYBODY,
+                answers({200: TOLD}, UNAUTHORISED, NOT_THERE),
+                parameters=[in_path("dispatch_uuid", UUID)],
+            )
+        },
+        "/v0.1/dispatch/dry-run": {
+            "post": operation(
+                "rehearseDispatch",
+                "Dispatch",
+                "What would come of a dispatch (ours)",
+                ANYBODY,
+                answers({200: REHEARSED}, REFUSED, UNAUTHORISED),
+                body=ref("schemas", "Dispatch"),
+                description=DRY,
             )
         },
         "/v0.1/dispatch/ping": {"get": ping("pingDispatch", "Dispatch")},
@@ -340,6 +464,7 @@ def failed_webhooks() -> dict[str, Any]:
                     in_query("application_id", owner),
                     in_query("from", MOMENT),
                     in_query("to", MOMENT),
+                    in_query("order", {"enum": ["asc", "desc"], "default": "asc"}),
                     in_query("page_size", integer(1, 100, default=20)),
                     in_query("cursor", CURSOR),
                 ],
@@ -370,6 +495,81 @@ def failed_webhooks() -> dict[str, Any]:
                         ),
                     ]
                 },
+            )
+        },
+    }
+
+
+def numbers_and_records() -> dict[str, Any]:
+    tag = "Insights, reports, audit (ours)"
+    owner = in_query("application_id", text(1, 100, "^[A-Za-z0-9-]+$"))
+    time = either(MOMENT, {"type": "string", "format": "date"})
+    period = [in_query("from", time), in_query("to", time, "Not part of it; a date is, to its end.")]
+    group = "|".join(GROUPS)
+    insights = answered("Sums.", ref("schemas", "Insights"))
+    insights["content"]["text/csv"] = {"schema": TEXT}
+    records = answered(
+        "A page, the newest first; a short one need not be the last.", TEXT, "application/jsonl"
+    )
+    records["content"]["text/csv"] = {"schema": TEXT}
+    records["headers"] |= {
+        "Link": {"description": "The next page, if there is more.", "schema": TEXT},
+        "Switchboard-Cursor": {"description": "Of the next page.", "schema": TEXT},
+    }
+    return {
+        "/v0.1/insights": {
+            "get": operation(
+                "insights",
+                tag,
+                "How channels, providers and the steps of workflows do",
+                ANYBODY,
+                answers({200: insights}, REFUSED, UNAUTHORISED, NOT_THERE),
+                parameters=[
+                    *period,
+                    owner,
+                    in_query(
+                        "group_by",
+                        text(1, 100, f"^({group})(,({group}))*$") | {"default": "channel"},
+                        f"A list of {', '.join(GROUPS)}; hour or day, not both.",
+                    ),
+                ],
+                description="Of up to 400 days, by hour of 31. Times are cut to whole hours or days (UTC). "
+                "In CSV by `Accept: text/csv`.",
+            )
+        },
+        "/v0.1/reports/messages": {
+            "get": operation(
+                "reportMessages",
+                tag,
+                "Records of messages, as lines of JSON or as CSV",
+                ANYBODY,
+                answers({200: records}, REFUSED, UNAUTHORISED, NOT_THERE),
+                parameters=[
+                    *period,
+                    owner,
+                    in_query("channel", CHANNEL),
+                    in_query("status", {"enum": [status.value for status in Status]}),
+                    in_query("format", {"enum": ["csv", "jsonl"]}),
+                    in_query("cursor", CURSOR),
+                ],
+            )
+        },
+        "/v0.1/audit": {
+            "get": operation(
+                "audit",
+                tag,
+                "Who changed what",
+                ACCOUNT,
+                answers(
+                    {200: answered("A page, the newest first.", ref("schemas", "Audit"))},
+                    REFUSED,
+                    UNAUTHORISED,
+                ),
+                parameters=[
+                    *period,
+                    in_query("limit", integer(1, 200, default=50)),
+                    in_query("cursor", CURSOR),
+                ],
             )
         },
     }
@@ -456,6 +656,23 @@ def account() -> dict[str, Any]:
                     },
                 ),
             )
+        },
+        "/account/limits": {
+            "get": operation(
+                "getLimits",
+                tag,
+                "The account's daily spend cap, and what of it is spent (ours)",
+                ACCOUNT,
+                answers({200: answered("As they are now.", ref("schemas", "Limits"))}, UNAUTHORISED),
+            ),
+            "put": operation(
+                "setLimits",
+                tag,
+                "Set the account's daily spend cap (ours)",
+                ACCOUNT,
+                answers({200: answered("As they are now.", ref("schemas", "Limits"))}, REFUSED, UNAUTHORISED),
+                body=obj({"daily_spend": CAP}, {"assumed_price": ASSUMED}),
+            ),
         },
         "/account/get-balance": {
             "get": operation(
@@ -847,6 +1064,7 @@ def paths() -> dict[str, Any]:
         **dispatch(),
         **redactions(),
         **failed_webhooks(),
+        **numbers_and_records(),
         **applications(),
         **account(),
         **secrets(),
@@ -860,6 +1078,10 @@ def paths() -> dict[str, Any]:
 # --- shapes --------------------------------------------------------------------------------------
 
 CHANNEL: Schema = {"enum": [channel.value for channel in Channel]}
+CAP = either(AMOUNT, {"type": "null"}) | {"description": "Of a day in UTC; null for none."}
+ASSUMED = either(AMOUNT, {"type": "null"}) | {
+    "description": "What a message, or each part of an SMS, counts as where nobody knows its price."
+}
 COUNTRY = text(2, 2, "^[A-Z]{2}$")
 CURSOR = text(1, 400, "^[A-Za-z0-9_=-]+$") | {"description": "Of the answer before."}
 PAGE_ID = text(1, 64, "^[0-9]+$")
@@ -936,6 +1158,7 @@ def management() -> dict[str, Schema]:
         "capabilities": ref("schemas", "Capabilities"),
         "privacy": obj({}, {"improve_ai": {"type": "boolean"}}),
     }
+    limits = obj({}, {"daily_spend": CAP}) | {"description": "Ours. Left out, those that are there stay."}
     return {
         "Capabilities": capabilities(),
         "ApplicationRequest": obj(
@@ -943,6 +1166,7 @@ def management() -> dict[str, Schema]:
             {
                 "capabilities": application["capabilities"],
                 "privacy": application["privacy"],
+                "limits": limits,
                 "keys": obj(
                     {},
                     {
@@ -960,6 +1184,16 @@ def management() -> dict[str, Schema]:
                     {"public_key": {"type": ["string", "null"]}},
                     {"private_key": TEXT | {"description": "In the answer that made it only."}},
                 ),
+            },
+            {"limits": limits},
+        ),
+        "Limits": obj(
+            {
+                "daily_spend": {"type": ["string", "null"]},
+                "assumed_price": {"type": ["string", "null"]},
+                "currency": TEXT,
+                "spent_today": TEXT,
+                "resets_at": moment,
             }
         ),
         "ApplicationList": obj(
@@ -1179,6 +1413,64 @@ def management() -> dict[str, Schema]:
     }
 
 
+def numbers() -> dict[str, Schema]:
+    """Shapes of what is counted, and of the audit trail."""
+    count, share = integer(0), {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    seconds: Schema = {"type": ["number", "null"]}
+    times = obj({"p50": seconds, "p90": seconds}) | {"description": "Seconds, to within a tenth."}
+    known: Schema = {"type": ["string", "null"]}
+    groups = {name: known for name in GROUPS if name != "step"}
+    cost = {"cost": text(pattern=r"^-?[0-9]+\.[0-9]{4}$"), "currency": TEXT}
+    row = obj(
+        {
+            **dict.fromkeys(("messages", "sent", "delivered", "read", "failed"), count),
+            **dict.fromkeys(("rejected", "undeliverable"), count),
+            **dict.fromkeys(("delivery_rate", "read_rate"), share),
+            "seconds_to_delivered": times,
+            "seconds_to_read": times,
+            **cost,
+        },
+        groups,
+    )
+    step = obj(
+        {
+            "step": count,
+            "channel": TEXT,
+            "tried": count,
+            "won": count,
+            "late": count,
+            "win_rate": share,
+            **cost,
+        },
+        dict.fromkeys(("hour", "day", "application_id"), known),
+    )
+    value: Schema = {"type": ["string", "number", "boolean", "null"]}
+    entry = obj(
+        {
+            "id": TEXT,
+            "timestamp": MOMENT,
+            "who": TEXT | {"description": "`key`, `console` or `application:{id}`."},
+            "action": TEXT,
+            "target": TEXT,
+            "outcome": {"enum": ["open", "done", "refused"]},
+            "changes": array(obj({"name": TEXT, "old": value, "new": value})),
+        }
+    )
+    return {
+        "Insights": obj(
+            {
+                "from": MOMENT,
+                "to": MOMENT,
+                "group_by": array({"enum": list(GROUPS)}),
+                "currency": TEXT,
+                "rows": array(row),
+            },
+            {"application_id": TEXT, "steps": array(step)},
+        ),
+        "Audit": obj({"entries": array(entry), "cursor": known}),
+    }
+
+
 def _together(*groups: dict[str, Schema]) -> dict[str, Schema]:
     found = {name: schema for group in groups for name, schema in group.items()}
     assert len(found) == sum(map(len, groups)), "two schemas of one name"
@@ -1221,7 +1513,7 @@ def description() -> dict[str, Any]:
                 }
             },
             "responses": RESPONSES,
-            "schemas": _together(MESSAGES, CONTENT_NODES, WEBHOOK_BODIES, management()),
+            "schemas": _together(MESSAGES, CONTENT_NODES, WEBHOOK_BODIES, management(), numbers()),
         },
     }
 

@@ -8,6 +8,7 @@ from switchboard.models.messages import Channel
 from switchboard.models.v01 import LONGEST_REF as LONGEST_REF_V01
 from switchboard.models.v1 import LONGEST_FAILOVER
 from switchboard.models.v1 import LONGEST_REF as LONGEST_REF_V1
+from switchboard.timeline import Reason, State
 
 NUMBER = text(7, 15, "^[1-9][0-9]{6,14}$")
 IDENTIFIER = text(1, 50, "^[A-Za-z0-9]")
@@ -17,6 +18,10 @@ MOMENT: Schema = {"type": "string", "format": "date-time"}
 LAT: Schema = {"type": "number", "minimum": -90, "maximum": 90}
 LONG: Schema = {"type": "number", "minimum": -180, "maximum": 180}
 FLAG: Schema = {"type": "boolean"}
+AMOUNT: Schema = either(
+    text(1, 14, r"^[0-9]{1,6}(\.[0-9]{1,6})?$"), {"type": "number", "minimum": 0, "maximum": 1_000_000}
+)
+"""In the account's currency."""
 ITEMS = ("image", "audio", "video", "file", "vcard")
 
 
@@ -196,6 +201,7 @@ def _extras(longest_ref: int) -> dict[str, Schema]:
         "context": ref("schemas", "Context"),
         "suggestions": array(ref("schemas", "Suggestion"), most=11),
         "priority": {"enum": ["normal", "high"], "description": "Ours: `high` overtakes."},
+        "max_price": AMOUNT | {"description": "Ours: it is not handed over if it can cost more."},
     }
 
 
@@ -292,7 +298,8 @@ MESSAGES: dict[str, Schema] = {
                 "items": ref("schemas", "Step"),
                 "description": "Every step but the last has `failover`.",
             },
-        }
+        },
+        {"max_price": AMOUNT | {"description": "Ours: of all steps together."}},
     ),
     "Step": {
         "allOf": [
@@ -472,7 +479,7 @@ WEBHOOK_BODIES: dict[str, Schema] = {
         {
             "dispatch_uuid": UUID,
             "template": {"const": "failover"},
-            "status": {"enum": ["completed", "error"]},
+            "status": {"enum": ["completed", "error", "cancelled"]},
             "timestamp": MOMENT,
             "usage": _USAGE,
             "_links": obj(
@@ -494,6 +501,14 @@ WEBHOOK_BODIES: dict[str, Schema] = {
         {"reason": TEXT | {"description": "Ours: why it ended in error."}},
     ),
 }
+_MOMENT_OR_NONE = either(MOMENT, {"type": "null"})
+_RANGE = obj(
+    {
+        "floor": {"type": ["string", "null"]} | {"description": "Null where nobody knows."},
+        "ceiling": {"type": ["string", "null"]},
+        "currency": TEXT,
+    }
+)
 _SHOWN = obj({"statuses": {"type": "object", "additionalProperties": MOMENT}})
 
 
@@ -508,14 +523,47 @@ def _shown(version: str) -> Schema:
     }
 
 
+def _listed_message() -> Schema:
+    """And whose it is."""
+    body = _shown("V01")
+    more = {"application_id": either(TEXT, {"type": "null"}), "accepted_at": MOMENT}
+    return {
+        **body,
+        "required": [*body["required"], *more],
+        "properties": {**body["properties"], **more},
+    }
+
+
 MESSAGES |= {
     "ShownV01": _shown("V01"),
     "ShownV1": _shown("V1"),
+    "MessagesPage": obj(
+        {"messages": array(_listed_message()), "next": either(TEXT, {"type": "null"})},
+    ),
+    "DispatchesPage": obj(
+        {
+            "dispatches": array(
+                obj(
+                    {
+                        "dispatch_uuid": UUID,
+                        "application_id": either(TEXT, {"type": "null"}),
+                        "status": {"enum": ["running", "completed", "error", "cancelled"]},
+                        "timestamp": MOMENT,
+                        "step": integer(0),
+                        "steps": integer(1),
+                        "channels": array(_CHANNELS_V01),
+                    },
+                    {"reason": TEXT, "usage": _USAGE, "ended_at": MOMENT},
+                )
+            ),
+            "next": either(TEXT, {"type": "null"}),
+        },
+    ),
     "ShownDispatch": obj(
         {
             "dispatch_uuid": UUID,
             "template": {"const": "failover"},
-            "status": {"enum": ["running", "completed", "error"]},
+            "status": {"enum": ["running", "completed", "error", "cancelled"]},
             "timestamp": MOMENT,
             "step": integer(0),
             "steps": array(
@@ -526,15 +574,87 @@ MESSAGES |= {
                         "channel": _CHANNELS_V01,
                         "condition_status": {"enum": ["delivered", "read", None]},
                         "expiry_time": {"type": ["integer", "null"]},
-                        "began_at": either(MOMENT, {"type": "null"}),
+                        "began_at": _MOMENT_OR_NONE,
+                        "deadline": _MOMENT_OR_NONE,
+                        "ended_at": _MOMENT_OR_NONE,
+                        "state": {"enum": [state.value for state in State]},
+                        "reason": {"enum": [*(reason.value for reason in Reason), None]}
+                        | {"description": "Why it was left, or never began."},
                         "status": {"enum": ["accepted", *STATUSES, None]},
                         **_SHOWN["properties"],
                     },
-                    {"usage": _USAGE, "error": _ERROR_V01, "late": FLAG},
+                    {
+                        "usage": _USAGE,
+                        "error": _ERROR_V01 | {"description": "With `provider_code`, the provider's own."},
+                        "late": FLAG | {"description": "Its condition was met after its time."},
+                        "account": TEXT | {"description": "Who took or refused it."},
+                        "provider_id": TEXT,
+                        "unknown": array(obj({"timestamp": MOMENT, "account": TEXT, "decision": TEXT})),
+                    },
                 )
             ),
         },
-        {"report": ref("schemas", "Report")},
+        {"report": ref("schemas", "Report"), "cancelled_at": MOMENT},
+    ),
+    "Story": obj(
+        {
+            "state": TEXT | {"description": "The dispatch's, or the message's status."},
+            "summary": TEXT,
+            "lines": array(
+                obj(
+                    {
+                        "at": MOMENT,
+                        "step": {"type": ["integer", "null"], "minimum": 0},
+                        "text": TEXT,
+                        "evidence": {"type": "object"},
+                    }
+                )
+            ),
+        },
+        {"dispatch_uuid": UUID, "message_uuid": UUID},
+    ),
+    "Rehearsal": obj(
+        {
+            "parts": {"type": ["integer", "null"], "minimum": 1},
+            "price": _RANGE,
+            "timeline": array(
+                obj(
+                    {
+                        "step": integer(0),
+                        "earliest": integer(0),
+                        "latest": integer(0),
+                        "ends_at_latest": integer(0),
+                    }
+                )
+            )
+            | {"description": "Seconds after it is accepted."},
+            "warnings": array(
+                obj(
+                    {
+                        "step": {"type": ["integer", "null"], "minimum": 0},
+                        "code": TEXT,
+                        "name": TEXT | {"description": "The field, by its path."},
+                        "text": TEXT,
+                    }
+                )
+            ),
+            "steps": array(
+                obj(
+                    {
+                        "step": integer(0),
+                        "channel": _CHANNELS_V01,
+                        "message_type": TEXT,
+                        "condition_status": {"enum": ["delivered", "read", None]},
+                        "expiry_time": {"type": ["integer", "null"]},
+                        "accounts": array(TEXT) | {"description": "In the order in which they are tried."},
+                        "parts": {"type": ["integer", "null"], "minimum": 1},
+                        "price": _RANGE,
+                        "refused": FLAG | {"description": "As things are it would not be handed over."},
+                    },
+                    {"encoding": {"enum": ["GSM-7", "UCS-2"]}, "units": integer(0)},
+                )
+            ),
+        }
     ),
 }
 

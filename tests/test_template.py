@@ -41,6 +41,10 @@ def test_the_functions_are_these() -> None:
         "mark",
         "webhooks",
         "redact",
+        "list",
+        "console",
+        "count",
+        "insights",
     }
     assert names == {path.name for path in (ROOT / "functions").iterdir()}
 

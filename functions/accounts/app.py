@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from switchboard import api, problems
+from switchboard import api, auditing, problems
 from switchboard.callers import Caller
 from switchboard.errors import Fault, InvalidRequest, NotFound
 from switchboard.models import accounts as wire
@@ -38,6 +38,7 @@ def _refusal(error: InvalidRequest) -> tuple[HTTPStatus, problems.Body]:
 
 
 problems.install(app, _refusal)
+auditing.install(app, services)
 
 
 @app.get("/accounts")

@@ -1,5 +1,7 @@
 """/v2/applications, and the account itself: its webhooks at POST /account/settings, balance and secrets."""
 
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -8,13 +10,14 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from switchboard import api, negotiation, problems
+from switchboard import api, auditing, clock, negotiation, problems
 from switchboard.errors import InvalidRequest, UnknownKey
 from switchboard.models import account_secrets as secret_wire
 from switchboard.models import application_requests as requests
 from switchboard.models import applications as wire
 from switchboard.services import Services
 from switchboard.settings import Settings
+from switchboard.store.keys import ACCOUNT
 
 logger = Logger()
 services = Services(Settings.from_environment())
@@ -28,6 +31,7 @@ def _refusal(error: InvalidRequest) -> tuple[HTTPStatus, problems.Body]:
 
 problems.install(app, _refusal)
 negotiation.install(app, but="/account/")
+auditing.install(app, services)
 
 
 @app.get("/v2/applications/ping")
@@ -39,8 +43,11 @@ def ping() -> Response[str]:
 @app.post("/v2/applications/")
 def create() -> Response[str]:
     _account()
-    application, private_key = services.applications.create(requests.application_request(api.json_body(app)))
-    return api.answer(201, wire.answer(application, private_key))
+    request = requests.application_request(api.json_body(app))
+    application, private_key = services.applications.create(request)
+    if request.daily_spend is not None:
+        services.spend_store.set_cap(application.id, request.daily_spend)
+    return api.answer(201, wire.answer(application, private_key, request.daily_spend))
 
 
 @app.get("/v2/applications")
@@ -49,27 +56,70 @@ def list_() -> Response[str]:
     _account()
     page = requests.page(dict(app.current_event.query_string_parameters or {}))
     found, total = services.applications.list(page)
-    return api.answer(200, wire.answer_list(found, total, page))
+    return api.answer(200, wire.answer_list(found, total, page, services.spend_store.caps().by_owner))
 
 
 @app.get("/v2/applications/<application_id>")
 def get(application_id: str) -> Response[str]:
     _account()
-    return api.answer(200, wire.answer(services.applications.get(application_id)))
+    return _application(services.applications.get(application_id))
 
 
 @app.put("/v2/applications/<application_id>")
 def update(application_id: str) -> Response[str]:
     _account()
     request = requests.application_request(api.json_body(app))
-    return api.answer(200, wire.answer(services.applications.update(application_id, request)))
+    application = services.applications.update(application_id, request)
+    if request.limits:
+        services.spend_store.set_cap(application_id, request.daily_spend)
+    return _application(application)
+
+
+def _application(application: wire.Application) -> Response[str]:
+    cap = services.spend_store.caps().by_owner.get(application.id)
+    return api.answer(200, wire.answer(application, daily_spend=cap))
 
 
 @app.delete("/v2/applications/<application_id>")
 def delete(application_id: str) -> Response[str]:
     _account()
     services.applications.delete(application_id)
+    services.spend_store.set_cap(application_id, None)
     return Response(status_code=204)
+
+
+@app.get("/account/limits")
+def limits() -> Response[str]:
+    _account()
+    return _limits()
+
+
+@app.put("/account/limits")
+def set_limits() -> Response[str]:
+    """The account's own limits, for everything that it sends."""
+    _account()
+    services.spend_store.set_account(*requests.limits_request(api.json_body(app)))
+    return _limits()
+
+
+def _amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"
+
+
+def _limits() -> Response[str]:
+    store, today = services.spend_store, clock.now().date()
+    caps = store.caps()
+    midnight = datetime.combine(today + timedelta(days=1), time.min, UTC)
+    return api.answer(
+        200,
+        {
+            "daily_spend": _amount(caps.by_owner.get(ACCOUNT)),
+            "assumed_price": _amount(caps.assumed),
+            "currency": services.settings.currency,
+            "spent_today": f"{store.spent(ACCOUNT, today):f}",
+            "resets_at": clock.wire(midnight),
+        },
+    )
 
 
 @app.post("/account/settings")

@@ -1,8 +1,10 @@
-"""POST /v0.1/dispatch, GET of one of them, `Start Dispatch` events from the bus, starts that had to wait,
-executions that were lost, and a look at what nobody ended, every quarter of an hour."""
+"""POST /v0.1/dispatch, GET and DELETE of one of them, `Start Dispatch` events from the bus, starts that had
+to wait, executions that were lost, and a look at what nobody ended, every quarter of an hour."""
+
+from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -11,6 +13,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from switchboard import api, logs, problems, repeats
 from switchboard.services import Services
 from switchboard.settings import Settings
+
+if TYPE_CHECKING:
+    from switchboard.dispatching import Shown
 
 logger = Logger()
 services = Services(Settings.from_environment())
@@ -33,14 +38,39 @@ def dispatch() -> Response[str]:
     return api.answer(202, repeats.once(headers, caller, "dispatch", body, services.starting.dispatch))
 
 
+@app.post("/v0.1/dispatch/dry-run")
+def rehearse() -> Response[str]:
+    caller = services.callers.identify(app.current_event.headers)
+    return api.answer(200, services.rehearsing.dispatch(api.json_body(app), caller))
+
+
 @app.get("/v0.1/dispatch/<dispatch_uuid>")
 def show(dispatch_uuid: str) -> Response[str]:
     caller = services.callers.identify(app.current_event.headers)
-    from switchboard import callbacks  # not for those who start one
+    return _shown(services.dispatching.show(dispatch_uuid, caller))
 
-    dispatch, steps, messages = services.dispatching.show(dispatch_uuid, caller)
-    priced = [item and (item, services.prices.of(item)) for item in messages]
-    return api.answer(200, callbacks.dispatch(dispatch, steps, priced))
+
+@app.delete("/v0.1/dispatch/<dispatch_uuid>")
+def cancel(dispatch_uuid: str) -> Response[str]:
+    caller = services.callers.identify(app.current_event.headers)
+    return _shown(services.cancelling.cancel(dispatch_uuid, caller))
+
+
+def _shown(shown: Shown) -> Response[str]:
+    from switchboard import callbacks, timeline  # not for those who start one
+
+    dispatch, *_ = shown
+    return api.answer(200, callbacks.dispatch(dispatch, timeline.views(*shown), services.prices.of))
+
+
+@app.get("/v0.1/dispatch/<dispatch_uuid>/explain")
+def explain(dispatch_uuid: str) -> Response[str]:
+    caller = services.callers.identify(app.current_event.headers)
+    from switchboard import explaining, timeline
+
+    shown = services.dispatching.show(dispatch_uuid, caller)
+    dispatch, *_ = shown
+    return api.told(app, explaining.dispatch(dispatch, timeline.views(*shown), services.prices.of))
 
 
 def from_bus(event: dict[str, Any]) -> dict[str, Any]:

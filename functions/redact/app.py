@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from switchboard import api, problems, records
+from switchboard import api, auditing, problems, records
 from switchboard.models import redactions as wire
 from switchboard.services import Services
 from switchboard.settings import Settings
@@ -15,6 +15,7 @@ logger = Logger()
 services = Services(Settings.from_environment())
 app = APIGatewayHttpResolver()
 problems.install(app)
+auditing.install(app, services)
 
 
 @app.post("/v0.1/redact")

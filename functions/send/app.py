@@ -44,6 +44,18 @@ def send_v1() -> Response[str]:
     return _start(services.starting.message_v1)
 
 
+@app.post("/v0.1/messages/dry-run")
+def rehearse() -> Response[str]:
+    caller = services.callers.identify(app.current_event.headers)
+    return api.answer(200, services.rehearsing.message(api.json_body(app), caller))
+
+
+@app.post("/v1/messages/dry-run")
+def rehearse_v1() -> Response[str]:
+    caller = services.callers.identify(app.current_event.headers)
+    return api.answer(200, services.rehearsing.message_v1(api.json_body(app), caller))
+
+
 def _start(start: repeats.Start) -> Response[str]:
     headers = app.current_event.headers
     caller = services.callers.identify(headers)
@@ -59,6 +71,15 @@ def show(message_uuid: str) -> Response[str]:
 @app.get("/v1/messages/<message_uuid>")
 def show_v1(message_uuid: str) -> Response[str]:
     return _show(message_uuid, "v1")
+
+
+@app.get("/v0.1/messages/<message_uuid>/explain")
+def explain(message_uuid: str) -> Response[str]:
+    caller = services.callers.identify(app.current_event.headers)
+    item = services.sending.show(message_uuid, caller)
+    from switchboard import explaining
+
+    return api.told(app, explaining.message(item, services.prices.of))
 
 
 def _show(message_uuid: str, version: Version) -> Response[str]:

@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from switchboard import api, problems
+from switchboard import api, auditing, problems
 from switchboard.models import webhooks as wire
 from switchboard.services import Services
 from switchboard.settings import Settings
@@ -15,6 +15,7 @@ logger = Logger()
 services = Services(Settings.from_environment())
 app = APIGatewayHttpResolver()
 problems.install(app, problems.accounts)
+auditing.install(app, services)
 
 
 @app.get("/v0.1/webhooks/failed")

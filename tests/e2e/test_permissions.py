@@ -54,6 +54,14 @@ def test_roles_allow_what_is_needed(
         assert httpx.post(f"{strict_stack.url}/sandbox/inbound", json=message).status_code == 202
     mailbox.until(lambda: len(mailbox.bodies("inbound")) == len(CHANNELS), PATIENCE)
 
+    signed_in = {"api_key": KEY[0], "api_secret": KEY[1]}
+    answer = httpx.post(f"{strict_stack.url}/console/session", json=signed_in)
+    for headers in (application.authorization, {"Authorization": f"Console {answer.json()['pass']}"}):
+        listed = application.http.get("/v0.1/messages?limit=100", headers=headers).json()["messages"]
+        assert {*sent.values(), *handled} <= {message["message_uuid"] for message in listed}
+        listed = application.http.get("/v0.1/dispatch", headers=headers).json()["dispatches"]
+        assert {told_late, failed} <= {dispatch["dispatch_uuid"] for dispatch in listed}
+
     api = vonage(strict_stack).application
     assert application.id in {each.id for each in api.list_applications()[0]}
     api.delete_application(application.id)

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
 
 from switchboard.models.workflows import message_uuid
+from switchboard.store.keys import ACCOUNT
+from switchboard.store.spend import SpendStore
 from tests.faults.carriers import AWS_SMS, KINDS, MESSENGER, VIBER, VIBER_BOT, WHATSAPP, Body, Handed, Kind
 from tests.faults.injector import Call, Died, Way
 from tests.faults.system import System, hold
@@ -104,6 +108,10 @@ class Run:
                 recorded = item and (item.status.rank > 0 or number in item.parts)
                 if tag in self.system.carriers.handed and not recorded:
                     self.spoiled.add(tag)
+
+    def handed(self) -> set[str]:
+        """Tags of what providers have been handed so far."""
+        return {tag for tag in self.tags if tag in self.system.carriers.handed}
 
     @property
     def unsure(self) -> bool:
@@ -422,6 +430,83 @@ def loses_its_execution(run: Run) -> None:
     run.system.later(5, lose)
 
 
+def cancelled(seconds: float, fate: Fate = (), *, early: bool = False) -> Callable[[Run], None]:
+    """A dispatch by Viber, then SMS, that its client calls off: after so long, or with `early` as its first
+    step is taken out of the queue."""
+
+    def begin(run: Run) -> None:
+        first, second = run.tag(fate), run.tag([(2, "delivered")])
+        steps = step_of(VIBER, first, 3600), step_of(AWS_SMS, second)
+
+        def cancel() -> bool:
+            for dispatch in run.dispatches():
+                path, headers = f"/v0.1/dispatch/{dispatch}", run.system.bearer()
+                try:
+                    status, _ = run.system.http("dispatch", "DELETE", path, headers=headers)
+                finally:
+                    item = run.system.dispatch(dispatch)
+                    if item and item.cancelled_at:
+                        run.notes.setdefault("out", run.handed())
+                if status in (200, 409):
+                    run.notes["answer"] = status
+                    return True
+            return False
+
+        def look(queue: str, body: Body) -> None:
+            if body.get("step") == 0 and run.dispatches() and "came" not in run.notes:
+                run.notes["came"] = True
+                run.system.later(0, cancel)
+                run.system.act()
+
+        if early:
+            run.system.before_work = look
+        run.system.later(seconds, cancel)
+        run.ask("dispatch", "/v0.1/dispatch", payloads.workflow(*steps), first, second, repeat=True)
+
+    return begin
+
+
+def called_off(run: Run) -> None:
+    """What its client was told is what is reported, and nothing goes out after that."""
+    [uuid] = run.dispatches()
+    report = run.system.check_dispatch(uuid)
+    answer, status = run.notes["answer"], report["status"]
+    hold((answer == 200) == (status == "cancelled"), f"answered {answer} and reported {status}")
+    if answer == 200:
+        out, now = run.notes["out"], run.handed()
+        hold(out == now, f"{now - out} went out after it was cancelled")
+    if run.system.injector.struck is None:
+        hold(run.tags[1] not in run.system.carriers.handed, "the second step went out")
+
+
+def never_sent(run: Run) -> None:
+    """... and the first did not either, if the answer came before it was begun."""
+    called_off(run)
+    if run.system.injector.struck is None:
+        hold(run.tags[0] not in run.system.carriers.handed, "the first step went out")
+
+
+def capped(run: Run) -> None:
+    """Three messages on a day that has room for two."""
+    store = SpendStore(run.system.dynamodb, "table", 30)
+    store.set_account(cap=Decimal("0.12"), assumed=Decimal("0.05"))
+    run.notes["store"] = store
+    for _ in range(3):
+        tag = run.tag([(2, "delivered")])
+        run.ask("send", "/v0.1/messages", text(AWS_SMS, tag), tag)
+
+
+def within_its_cap(run: Run) -> None:
+    """What was counted fits, and no more went out than was counted: but one, if its worker died over it."""
+    store, day = run.notes["store"], run.system.time.now().date()
+    counted = sum(store.spent(ACCOUNT, day - timedelta(days=past)) for past in range(9))
+    out = [tag for tag in run.tags if tag in run.system.carriers.handed]
+    died = 0 if run.system.injector.struck is None else 1
+    hold(counted <= Decimal("0.12"), f"{counted} is counted")
+    hold(len(out) * Decimal("0.05") <= counted + died * Decimal("0.05"), f"{len(out)} for {counted}")
+    hold(died > 0 or len(out) == 2, f"{len(out)} went out")
+
+
 def cannot_start_yet(run: Run) -> None:
     run.system.no_starts_until = run.system.time.peek() + 0.5
 
@@ -479,7 +564,7 @@ def failover(run: Run) -> None:
 # ---------------------------------------------------------------------------------------------------
 
 SEND, DELIVER, STATUS, NOTIFY = (frozenset({name}) for name in ("send", "deliver", "status", "notify"))
-INBOUND = frozenset({"inbound"})
+INBOUND, DISPATCH = frozenset({"inbound"}), frozenset({"dispatch"})
 DELIVERED: Fate = [(2, "delivered")]
 
 FLOWS: dict[str, Flow] = {
@@ -541,4 +626,13 @@ FLOWS: dict[str, Flow] = {
         WAITS_TO_START.begin, frozenset({"dispatch"}), WAITS_TO_START.check
     ),
     "dispatch: failover of version 1": Flow(failover, None, known=True),
+    "deliver with a cap": Flow(capped, DELIVER, within_its_cap),
+    "cancel": Flow(cancelled(300), None, called_off, known=True),
+    "cancel before the first step": Flow(cancelled(300, early=True), DISPATCH | DELIVER, never_sent),
+    "cancel against a receipt": Flow(
+        cancelled(5, [(5, "delivered")]), DISPATCH | STATUS, called_off, known=True
+    ),
+    "cancel after a failure": Flow(
+        cancelled(2, [(2, "undeliverable")]), DISPATCH | STATUS | DELIVER, called_off, known=True
+    ),
 }

@@ -199,7 +199,7 @@ class System(Cloud):
 
         self.later(0, ask, left=20 if key else 1)
 
-    def _act(self) -> bool:
+    def act(self) -> bool:
         """The first deed that is due."""
         if not self.deeds or self.deeds[0].due > self.time.peek():
             return False
@@ -304,7 +304,7 @@ class System(Cloud):
         end = self.time.peek() + longest
         for _ in range(3000):
             self.time.settle()
-            if self._tell() or self._act() or self._work():
+            if self._tell() or self.act() or self._work():
                 continue
             due = self.next()
             if due is None:
@@ -317,7 +317,7 @@ class System(Cloud):
     def step(self) -> bool:
         """The next thing that is due now. False if there is none."""
         self.time.settle()
-        return self._tell() or self._act() or self._work()
+        return self._tell() or self.act() or self._work()
 
     def pass_until(self, due: float) -> None:
         if due - self.time.peek() > 30:

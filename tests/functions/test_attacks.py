@@ -446,10 +446,14 @@ def test_authorization_refused(flow: Flow, kind: str, route: str) -> None:
 OF_THE_ACCOUNT = {
     (method, route)
     for method, route in door.GUARDED
-    if route.startswith(("/v2/applications", "/accounts", "/account/", "/number/", "/ni/"))
+    if route.startswith(("/v2/applications", "/accounts", "/account/", "/number/", "/ni/", "/v0.1/audit"))
 }
 """Routes that no application's token opens."""
 OF_ANYBODY = {
+    ("GET", "/v0.1/insights"),
+    ("GET", "/v0.1/reports/messages"),
+    ("GET", "/v0.1/messages"),
+    ("GET", "/v0.1/dispatch"),
     ("POST", "/v0.1/messages"),
     ("GET", "/v0.1/messages/{message_uuid}"),
     ("POST", "/v1/messages"),
@@ -457,6 +461,12 @@ OF_ANYBODY = {
     ("PATCH", "/v1/messages/{message_uuid}"),
     ("POST", "/v0.1/dispatch"),
     ("GET", "/v0.1/dispatch/{dispatch_uuid}"),
+    ("DELETE", "/v0.1/dispatch/{dispatch_uuid}"),
+    ("GET", "/v0.1/dispatch/{dispatch_uuid}/explain"),
+    ("GET", "/v0.1/messages/{message_uuid}/explain"),
+    ("POST", "/v0.1/dispatch/dry-run"),
+    ("POST", "/v0.1/messages/dry-run"),
+    ("POST", "/v1/messages/dry-run"),
     ("GET", "/v0.1/media/{message_uuid}"),
     ("POST", "/v0.1/redact"),
     ("GET", "/v0.1/redact/{redaction_id}"),

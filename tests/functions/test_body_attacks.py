@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.dynamodb.models import dynamodb_backends
 
 from switchboard.api import LONGEST_BODY
 from tests.functions.flows import Flow
@@ -35,6 +36,16 @@ LENIENT = {("PUT", "/accounts/{provider}/{account_id}"), ("POST", "/v2/applicati
 def flow() -> Iterator[Flow]:
     with door.opened() as flow:
         yield flow
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays(flow: Flow) -> Iterator[None]:
+    """What was taken goes again: moto looks through the whole table for every list that is asked for."""
+    items = dynamodb_backends["123456789012"]["us-east-1"].tables["table"].items
+    before = {(pk, sk) for pk, row in items.items() for sk in row}
+    yield
+    for pk, sk in [(pk, sk) for pk, row in items.items() for sk in row if (pk, sk) not in before]:
+        del items[pk][sk]
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ def function(method: str, path: str) -> str:
     fitting = [
         route
         for route in ROUTES
-        if route[0] == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route[1]), path)
+        if route[0] == method and re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(route[1])), path)
     ]
     return ROUTES[min(fitting, key=lambda route: route[1].count("{"))] if fitting else "send"
 
@@ -81,15 +81,16 @@ def test_ping_asks_for_no_credentials(cloud: Cloud, path: str) -> None:
 
 
 METHODS = {
-    "messages": ("DELETE", "/v0.1/messages", "POST"),
-    "with a slash": ("GET", "/v0.1/messages/", "POST"),
+    "messages": ("DELETE", "/v0.1/messages", "GET, POST"),
+    "with a slash": ("DELETE", "/v0.1/messages/", "GET, POST"),
     "a message": ("PUT", "/v0.1/messages/9c0e", "GET"),
     "a ping": ("POST", "/v0.1/messages/ping", "GET"),
     "applications": ("TRACE", "/v2/applications", "GET, POST"),
     "an application": ("PATCH", "/v2/applications/9c0e", "DELETE, GET, PUT"),
     "a Messenger account": ("PUT", "/beta/chatapp-accounts/messenger/1", "DELETE, GET, PATCH"),
-    "head": ("HEAD", "/v0.1/dispatch/ping", "GET"),
-    "options": ("OPTIONS", "/v0.1/dispatch", "POST"),
+    "head": ("HEAD", "/v0.1/messages/ping", "GET"),
+    "as another path's parameter": ("HEAD", "/v0.1/dispatch/ping", "DELETE, GET"),
+    "options": ("OPTIONS", "/v0.1/dispatch", "GET, POST"),
     "numbers": ("POST", "/account/numbers", "GET"),
 }
 

@@ -417,9 +417,10 @@ def test_a_long_time_takes_several_calls(
     assert counts == [2, 2, 1]
 
 
-def test_listed_page_by_page(flow: Flow, put_aside: list[str]) -> None:
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_listed_page_by_page(flow: Flow, put_aside: list[str], order: str) -> None:
     found: list[str] = []
-    query = {"page_size": "2"}
+    query = {"page_size": "2", "order": order}
     for _ in range(3):
         status, answer = flow.cloud.http(
             "webhooks", "GET", "/v0.1/webhooks/failed", None, flow.app["bearer"], query
@@ -428,7 +429,8 @@ def test_listed_page_by_page(flow: Flow, put_aside: list[str]) -> None:
         found += [event["message_uuid"] for event in answer["_embedded"]["failed"]]
         query["cursor"] = answer.get("cursor", "")
         assert ("next" in answer["_links"]) == bool(query["cursor"])
-    assert found == put_aside
+        assert ("order=desc" in answer["_links"]["self"]["href"]) == (order == "desc")
+    assert found == (put_aside if order == "asc" else put_aside[::-1])
     assert query["cursor"] == ""
     since = listed(flow)[3]["occurred_at"]
     assert [event["message_uuid"] for event in listed(flow, **{"from": since})] == put_aside[3:]
@@ -497,6 +499,7 @@ BAD_QUERIES: dict[str, tuple[dict[str, str], str]] = {
     "page of too many": ({"page_size": "101"}, "page_size"),
     "page of words": ({"page_size": "many"}, "page_size"),
     "no cursor of ours": ({"cursor": "%%%"}, "cursor"),
+    "neither way": ({"order": "newest"}, "order"),
     "a very long name": ({"application_id": "x" * 200}, "application_id"),
 }
 
@@ -513,6 +516,7 @@ def test_a_wrong_list_is_refused(flow: Flow, query: dict[str, str], name: str) -
 def test_a_cursor_that_somebody_made(flow: Flow, put_aside: list[str], cursor: str) -> None:
     """It is a place in the caller's own list, whatever it says."""
     assert len(listed(flow, cursor=cursor)) in (0, 5)
+    assert len(listed(flow, cursor=cursor, order="desc")) in (0, 5)
 
 
 BAD_BODIES: dict[str, tuple[Any, str]] = {

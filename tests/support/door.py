@@ -40,7 +40,11 @@ OPEN = {path for path in ROUTES if path.endswith("/ping")}
 """Paths that ask for no credentials."""
 CALLBACKS = {path for path in ROUTES if path.startswith(("/status/", "/inbound/"))}
 """Paths that providers call, each with a proof of its own."""
-GUARDED = [(method, path) for path in sorted(ROUTES.keys() - OPEN - CALLBACKS) for method in ROUTES[path]]
+CONSOLE = {path for path in ROUTES if path.startswith("/console")}
+"""What a browser loads to be signed in by: test_console.py."""
+GUARDED = [
+    (method, path) for path in sorted(ROUTES.keys() - OPEN - CALLBACKS - CONSOLE) for method in ROUTES[path]
+]
 """Every other route: method and path."""
 
 

@@ -94,19 +94,34 @@ class ApiSecrets:
         return str(self.secrets.read(self.name)["api_key"])
 
     def accepts(self, secret: bytes) -> bool:
-        """Whether it is a live one. One that was revoked elsewhere can be taken for a second more; one that
-        was added is known at once."""
-        kept, is_newest = self._kept.look(self.name)
-        if kept and self._opens(secret, kept):
-            return True
-        newest = None if is_newest else self._kept.read(self.name)
-        return newest is not None and self._opens(secret, newest)
+        return self.accepted(secret) is not None
 
-    def _opens(self, secret: bytes, kept: KeptApiSecrets) -> bool:
+    def accepted(self, secret: bytes) -> str | None:
+        """The id of the live one that this is. One that was revoked elsewhere can be taken for a second more;
+        one that was added is known at once."""
+        kept, is_newest = self._kept.look(self.name)
+        found = self._opened(secret, kept) if kept else None
+        if found or is_newest:
+            return found
+        newest = self._kept.read(self.name)
+        return self._opened(secret, newest) if newest else None
+
+    def _opened(self, secret: bytes, kept: KeptApiSecrets) -> str | None:
         first = self.secrets.version(self.name)
         if kept.revoked != first.id and hmac.compare_digest(secret, str(first.value["api_secret"]).encode()):
-            return True
-        return any(self._fits(secret, one) for one in kept.added)
+            return first.id
+        return next((one.id for one in kept.added if self._fits(secret, one)), None)
+
+    def kept(self, secret_id: str) -> bytes | None:
+        """What other keys can be made from for a live secret. Who can read the table alone cannot make it."""
+        kept, _ = self.store.api_secrets()
+        first = self.secrets.version(self.name)
+        if secret_id == first.id:
+            return None if kept.revoked == first.id else str(first.value["api_secret"]).encode()
+        added = next((one for one in kept.added if one.id == secret_id), None)
+        if added is None:
+            return None
+        return hmac.digest(str(first.value["api_secret"]).encode(), added.hash.encode(), "sha256")
 
     def _fits(self, secret: bytes, kept: ApiSecret) -> bool:
         mark = (kept.id, hmac.digest(_KEY, secret, "sha256"))

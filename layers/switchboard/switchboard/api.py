@@ -1,12 +1,14 @@
 """What the HTTP functions share: reading a JSON body, answering one, its trace, reading a callback."""
 
+from __future__ import annotations
+
 import base64
 import json
 import re
 import secrets
 from collections.abc import Callable
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -14,6 +16,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from switchboard import clock
 from switchboard.errors import Fault, InvalidRequest
 from switchboard.models.events import Hook
+
+if TYPE_CHECKING:
+    from switchboard.explaining import Story
 
 NO_JSON = "is not valid JSON"
 LONGEST_BODY = 256 * 1024
@@ -84,6 +89,20 @@ def traced(app: APIGatewayHttpResolver, route: Callable[..., Response[Any]]) -> 
 
 def answer(status: int, body: Any) -> Response[str]:
     return Response(status_code=status, content_type="application/json", body=json.dumps(body))
+
+
+def told(app: APIGatewayHttpResolver, story: Story) -> Response[str]:
+    """As JSON, or for people as lines of text where they would rather have that."""
+    if _prefers_text(app.current_event.headers.get("accept") or ""):
+        return Response(status_code=200, content_type="text/plain; charset=utf-8", body=story.text())
+    return answer(200, story.wire())
+
+
+def _prefers_text(accept: str) -> bool:
+    """The client names plain text, and no JSON before it."""
+    kinds = [entry.partition(";")[0].strip().lower() for entry in accept.split(",")]
+    json_at = next((n for n, kind in enumerate(kinds) if kind == "application/json"), len(kinds))
+    return "text/plain" in kinds[:json_at]
 
 
 def pong() -> Response[str]:

@@ -34,17 +34,21 @@ class Callers:
     secrets: ApiSecrets
 
     def identify(self, headers: Mapping[str, str]) -> Caller:
-        """By token or by key. MissingCredentials, BadToken or BadKey when that fails."""
+        """By token, key or the console's pass. MissingCredentials, BadToken or BadKey when that fails."""
         scheme, value = self._authorization(headers)
         if scheme == "bearer":
             return self._application(value)
         if scheme == "basic":
             return self._account(value)
+        if scheme == "console":
+            return self._console(value)
         raise BadToken
 
     def account(self, headers: Mapping[str, str]) -> Caller:
-        """By key only, as the account's own resources want it."""
+        """By key only, or the pass that was had for it, as the account's own resources want it."""
         scheme, value = self._authorization(headers)
+        if scheme == "console":
+            return self._console(value)
         if scheme != "basic":
             raise BadKey
         return self._account(value)
@@ -84,6 +88,12 @@ class Callers:
             if is_newest:
                 raise
         return proven(self.applications.read(claimed))  # it may have got another key
+
+    def _console(self, value: str) -> Caller:
+        from switchboard.console import Sessions  # of the few who come from there
+
+        Sessions(self.secrets).read(value, "pass")
+        return Caller(None)
 
     def _account(self, value: str) -> Caller:
         try:

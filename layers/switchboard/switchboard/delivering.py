@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import uniform
 from secrets import token_hex
 
-from switchboard import clock, measures, pace
+from switchboard import clock, failures, measures, pace
 from switchboard.conversations import Conversations
 from switchboard.errors import ConfigurationError, Rejected, SendError, Throttled, Unanswered
 from switchboard.handover import PATIENCE, Handed, Handover, NotYet, TooLate
@@ -19,7 +19,7 @@ from switchboard.models import workflows
 from switchboard.models.events import Conversation
 from switchboard.models.messages import Status
 from switchboard.queues import TASK, Later, MessageTask, Record, StepTask, Task
-from switchboard.store import MessageItem, ReceiptStore, Slot, StepLink, Store, Unknown
+from switchboard.store import MessageItem, ReceiptStore, StepLink, Store, Unknown
 from switchboard.store.redactions import ERASED
 from switchboard.transitions import Change, Transitions, failed
 from switchboard.workflows import Workflows
@@ -86,11 +86,14 @@ class Delivering:
             self._send(item, min(deadline, _until(item, record)))
 
     def _overtaken(self, task: StepTask) -> None:
-        """The dispatch does not want this step any more; if because an earlier one succeeded, end it now."""
+        """The dispatch does not want this step any more; if because an earlier one succeeded or it was
+        cancelled, end it now."""
         dispatch = self.store.dispatch(task.dispatch_uuid)
-        if dispatch and dispatch.satisfied is not None and dispatch.closed_by is None:
+        is_cancelled = dispatch is not None and dispatch.cancelled_at is not None
+        is_met = dispatch is not None and dispatch.satisfied is not None and dispatch.closed_by is None
+        if is_cancelled or is_met:
             self.workflows.succeed(task.task_token)
-        self._give_up(_message_uuid(task), 1331)
+        self._give_up(_message_uuid(task), failures.CANCELLED if is_cancelled else 1331)
 
     def _add(
         self, task: StepTask, application_id: str | None, deadline: datetime, queued_at: datetime
@@ -139,6 +142,8 @@ class Delivering:
         """A message that will not be tried any more ends as undeliverable, unless it went out."""
         item = self.store.message(message_uuid, consistent=True)
         if isinstance(item, MessageItem) and item.status is Status.ACCEPTED:
+            if code == failures.CANCELLED and item.may_be_out:
+                code = failures.UNKNOWN
             self.transitions.apply([failed(message_uuid, Status.UNDELIVERABLE, code, "", clock.now())])
 
     def _is_erased(self, item: MessageItem) -> bool:
@@ -169,7 +174,7 @@ class Delivering:
                 self.store.decide_unknown(item, "resent")
             return True
         self.store.decide_unknown(item, "failed")
-        self._failed(item, Status.UNDELIVERABLE, Unanswered(1331, "unknown outcome"))
+        self._failed(item, Status.UNDELIVERABLE, Unanswered(failures.UNKNOWN, "unknown outcome"))
         return False
 
     # --- sending it ------------------------------------------------------------------------------
@@ -178,7 +183,7 @@ class Delivering:
         try:
             handed = self.handover.hand(item)
         except NotYet as turn:
-            self._wait(item, turn.slot)
+            self._wait(item, turn)
         except TooLate:
             self._failed(item, Status.UNDELIVERABLE, Throttled(1000, "the sender's rate"))
         except Unanswered as error:
@@ -216,10 +221,10 @@ class Delivering:
             [replace(change, provider_id=provider_id, provider=account) for change in early]
         )
 
-    def _wait(self, item: MessageItem, slot: Slot) -> None:
+    def _wait(self, item: MessageItem, turn: NotYet) -> None:
         """Leave the message until its sender's rate allows it."""
-        self.store.postpone(item.uuid, slot)
-        raise Later(math.ceil(pace.seconds_until(slot) - PATIENCE))
+        self.store.postpone(item.uuid, turn.slot, paid=turn.paid)
+        raise Later(math.ceil(pace.seconds_until(turn.slot) - PATIENCE))
 
     def _unanswered(self, item: MessageItem, give_up_at: datetime, error: Unanswered) -> None:
         """It may have been delivered. Wait for an echo, if there is no way to ask again without harm."""
@@ -239,11 +244,12 @@ class Delivering:
         if pause >= (give_up_at - clock.now()).total_seconds():
             self._failed(item, Status.UNDELIVERABLE, error)
             return
-        self.store.release(item.uuid)
+        self.store.release(item.uuid, paid=error.paid)
         raise Later(pause)
 
     def _failed(self, item: MessageItem, status: Status, error: SendError | ConfigurationError) -> None:
-        self.transitions.apply([failed(item.uuid, status, error.code, error.provider_code, clock.now())])
+        end = failed(item.uuid, status, error.code, error.provider_code, clock.now())
+        self.transitions.apply([replace(end, provider=error.account or None)])
 
 
 def _accepted(item: MessageItem) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from switchboard.callers import Caller
     from switchboard.models.reading import Places
 
+Shown = tuple[DispatchItem, list[Step], list[MessageItem | None]]
+"""A dispatch, its steps, and the message of each that was begun."""
 OVERDUE = timedelta(hours=1)
 """How long after the last moment of its last step a dispatch counts as lost."""
 LATE = timedelta(minutes=10)
@@ -117,7 +119,8 @@ class Dispatching:
 
     def _begin_late(self, dispatch: DispatchItem) -> None:
         now, uuid = clock.now(), dispatch.dispatch_uuid
-        if dispatch.step < 0 and now > dispatch.ends_by + OVERDUE:  # what the sweep has not come to yet
+        is_too_late = now > dispatch.ends_by + OVERDUE  # the sweep has not come to it yet
+        if dispatch.step < 0 and (dispatch.cancelled_at or is_too_late):
             self.webhooks.put(ReportNews(dispatch_uuid=uuid))
             return
         self._begin(dispatch, self.store.steps(uuid))
@@ -131,6 +134,9 @@ class Dispatching:
     def _resume(self, dispatch_uuid: str, lost_execution: str) -> None:
         dispatch = self.store.dispatch(dispatch_uuid)
         if dispatch is None or dispatch.closed_by is not None:
+            return
+        if dispatch.cancelled_at:
+            self.webhooks.put(ReportNews(dispatch_uuid=dispatch_uuid))
             return
         step = max(dispatch.step, 0)
         waits = list(dispatch.waits)
@@ -149,9 +155,7 @@ class Dispatching:
             self.webhooks.put(*(ReportNews(dispatch_uuid=uuid) for uuid in overdue[start : start + BATCH]))
         return len(overdue)
 
-    def show(
-        self, dispatch_uuid: str, caller: Caller
-    ) -> tuple[DispatchItem, list[Step], list[MessageItem | None]]:
+    def show(self, dispatch_uuid: str, caller: Caller) -> Shown:
         """A dispatch as it is now, its steps, and the message of each that was begun. NotFound also for
         another application's."""
         dispatch = self.store.dispatch(dispatch_uuid)

@@ -127,6 +127,10 @@ class _ProviderFault(SwitchboardError):
         self.provider_code = str(provider_code)
         self.retry_after = retry_after
         """Seconds to wait, when the provider named a time."""
+        self.account = ""
+        """Who said so, if anybody was asked: `{provider}/{account_id}`."""
+        self.paid = False
+        """Whether the message's price was counted before."""
 
 
 class ConfigurationError(_ProviderFault):
@@ -164,5 +168,3 @@ class Unanswered(SendError):
 
     repeatable = False
     """... unless the provider recognises a repeat."""
-    account = ""
-    """Which may have it: `{provider}/{account_id}`."""

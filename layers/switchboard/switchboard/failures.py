@@ -1,4 +1,12 @@
-"""The public list of error codes, with their names. Not all are ever given by us."""
+"""The public list of error codes, with their names. Not all are ever given by us; those from 1900 on are ours
+alone."""
+
+UNKNOWN = 1331
+"""What became of an attempt nobody knows: the provider did not say, or its worker died."""
+CANCELLED = 1900
+ABOVE_MAX_PRICE = 1901
+PRICE_NOT_KNOWN = 1902
+SPEND_CAP = 1903
 
 REASONS = {
     1000: "Throttled",
@@ -52,6 +60,10 @@ REASONS = {
     1430: "Invalid recipient",
     1440: "Invalid message type",
     1450: "Invalid client reference",
+    CANCELLED: "Cancelled before it was sent",
+    ABOVE_MAX_PRICE: "Its price is above max_price",
+    PRICE_NOT_KNOWN: "Its price is not known, so its limit cannot be kept",
+    SPEND_CAP: "The daily spend cap is reached",
 }
 
 

@@ -13,12 +13,21 @@ from switchboard.adapters.base import Account, Adapter
 from switchboard.callers import Caller
 from switchboard.circuits import Circuits
 from switchboard.contacts import Contacts
-from switchboard.errors import ConfigurationError, Rejected, Throttled, Unanswered, Unavailable, Unreachable
+from switchboard.errors import (
+    ConfigurationError,
+    Rejected,
+    SendError,
+    Throttled,
+    Unanswered,
+    Unavailable,
+    Unreachable,
+)
 from switchboard.media import Media
 from switchboard.models.messages import Message, Part, Status, Text
 from switchboard.pace import Pace
 from switchboard.secrets import Accounts
 from switchboard.senders import Routes, Senders
+from switchboard.spending import Spending, Toll, TooDear
 from switchboard.store import MessageItem, PartRecord, Rate, Route, Slot, StatusRecord, Store
 
 if TYPE_CHECKING:
@@ -40,6 +49,8 @@ class NotYet(Exception):
     def __init__(self, slot: Slot) -> None:
         super().__init__("not yet")
         self.slot = slot
+        self.paid = False
+        """Whether the message's price was counted, for an account that could not be used then."""
 
 
 @dataclass(frozen=True)
@@ -62,21 +73,36 @@ class Handover:
     pace: Pace
     accounts: Accounts
     media: Media
+    spending: Spending
     client: httpx.Client
     adapter: Callable[[str], Adapter] = adapter
 
     def hand(self, item: MessageItem) -> Handed:
         """NotYet when it is not the message's turn, TooLate when that comes too late. SendError, or
         ConfigurationError when no account could be used."""
+        toll = self.spending.toll(item)
+        try:
+            return self._hand(item, toll)
+        except (NotYet, SendError) as error:
+            error.paid = toll.paid
+            raise
+
+    def _hand(self, item: MessageItem, toll: Toll) -> Handed:
         routes = self.senders.routes(item.message.channel, item.message.sender)
         message = self.contacts.admitted(item.message, registered=routes.registered)
         if message.reply_to:
             message = message.model_copy(update={"reply_to": self._provider_id(item, message.reply_to)})
-        refusal = ConfigurationError(1120, "no account of this sender carries the channel")
+        refusal: ConfigurationError | TooDear = ConfigurationError(
+            1120, "no account of this sender carries the channel"
+        )
         out = set(item.parts)  # whichever account they went out by
         for number, route in enumerate(self._in_order(item, message, routes)):
             try:
-                handed = self._by(route, item, message, out)
+                handed = self._by(route, item, message, out, toll)
+            except TooDear as error:  # another account may be cheaper
+                if number == 0:
+                    refusal = error
+                continue
             except ConfigurationError as error:
                 if number == 0:
                     refusal = error
@@ -119,7 +145,7 @@ class Handover:
             found.sort(key=lambda route: self.circuits.is_open(message, route))
         return iter(found)
 
-    def _by(self, route: Route, item: MessageItem, message: Message, out: set[int]) -> Handed:
+    def _by(self, route: Route, item: MessageItem, message: Message, out: set[int], toll: Toll) -> Handed:
         provider = self.adapter(route.provider)
         account = self.accounts.account(route.provider, route.account_id)
         if route.rate:
@@ -128,6 +154,7 @@ class Handover:
         staged = self.media.staged(sent, provider, account)
         if item.link and clock.now() >= item.link.deadline:
             raise Unreachable(1331, "time is over")  # staging can take long; the next step may be out
+        toll.pay(message, route)
         try:
             provider_id = self._send(item.uuid, provider, staged, account, out)
         except ConfigurationError as error:
@@ -146,8 +173,10 @@ class Handover:
                 continue
             try:
                 part_id = provider.send(part, account, self.client)
-            except Unanswered as error:
-                error.repeatable = provider.repeatable(part)
+            except (SendError, ConfigurationError) as error:
+                error.account = account.key
+                if isinstance(error, Unanswered):
+                    error.repeatable = provider.repeatable(part)
                 raise
             if part.part:
                 record = PartRecord(status=Status.SUBMITTED, record=StatusRecord(at=clock.now(), by=""))

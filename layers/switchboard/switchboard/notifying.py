@@ -345,7 +345,7 @@ def _asked(answer: Answer, record: Record) -> float:
 
 def _is_told(dispatch: DispatchItem) -> bool:
     """A plain failover ends without a word, as its messages have told of it; unless none was ever begun."""
-    return dispatch.reports or dispatch.step < 0
+    return dispatch.reports or (dispatch.step < 0 and not dispatch.cancelled_at)
 
 
 def _turn(busy: NotNow, record: Record) -> float:

@@ -1,6 +1,6 @@
 """What a message cost: as its provider states it, or by the rate table (rates.toml)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -20,6 +20,8 @@ from switchboard.settings import DEFAULT_PROVIDERS
 from switchboard.store.items import MessageItem
 
 SERVICE = "service"
+TEMPLATES = ("marketing", "utility", "authentication")
+"""The categories of WhatsApp: of what is free-form, and of templates."""
 LONGEST_WHOLE = 1000
 """UTF-16 units that every provider takes at once."""
 TABLE = Path(__file__).with_name("rates.toml")
@@ -76,6 +78,14 @@ def table() -> Sequence[RateEntry]:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """The least and the most that a message can cost, in our currency; None where nobody knows."""
+
+    floor: Decimal | None
+    ceiling: Decimal | None
+
+
+@dataclass(frozen=True)
 class Prices:
     money: Money
     entries: Sequence[RateEntry] | None = None
@@ -98,6 +108,21 @@ class Prices:
             return item.usage
         return self._rated(item) if item.status in (Status.DELIVERED, Status.READ) else None
 
+    def expected(
+        self, message: Message, provider: str, categories: Collection[str] | None = None
+    ) -> Expected:
+        """What a message can cost by the table before anybody has it. `categories` are those that it can be
+        billed as, where more is known than its content says."""
+        found = [
+            self._by_table(message, provider, category)
+            for category in (categories or _possible_categories(message))
+        ]
+        known = [usage.price for usage in found if usage]
+        return Expected(
+            floor=min(known, default=None),
+            ceiling=max(known) if known and len(known) == len(found) else None,
+        )
+
     def redacted(self, item: MessageItem) -> Redacted:
         """What a message's bill needs once its recipient and contents are erased."""
         usage = self._rated(item)
@@ -111,13 +136,15 @@ class Prices:
             price = message.redacted.price
             return None if price is None else Usage(price, message.redacted.currency)
         provider = (item.provider or self.providers[message.channel]).partition("/")[0]
-        category = _category(item)
+        return self._by_table(message, provider, _category(item))
+
+    def _by_table(self, message: Message, provider: str, category: str) -> Usage | None:
         entries = table() if self.entries is None else self.entries
         fitting = [entry for entry in entries if entry.fits(message, provider, category)]
         if not fitting:
             return None
         entry = max(fitting, key=lambda entry: entry.closeness)
-        usage = self.money.convert(Usage(entry.price * (count(item) or 1), entry.currency))
+        usage = self.money.convert(Usage(entry.price * (parts(message, provider) or 1), entry.currency))
         return usage if usage.currency == self.money.currency else None
 
 
@@ -132,16 +159,30 @@ def _category(item: MessageItem) -> str:
     return SERVICE if message.channel is Channel.WHATSAPP and not may_be_template else ""
 
 
+def _possible_categories(message: Message) -> Collection[str]:
+    """What it can be billed as, by its content."""
+    if message.channel is not Channel.WHATSAPP:
+        return ("",)
+    if message.is_template:
+        return TEMPLATES
+    return (SERVICE, *TEMPLATES) if message.whatsapp.template_fallback else (SERVICE,)
+
+
 def count(item: MessageItem) -> int | None:
     """The parts that an SMS is billed as; None for everything else."""
-    message = item.message
+    provider = (item.provider or DEFAULT_PROVIDERS[item.message.channel]).partition("/")[0]
+    return parts(item.message, provider)
+
+
+def parts(message: Message, provider: str) -> int | None:
+    """The same of a message that goes out by a provider."""
     if message.redacted:
         return message.redacted.parts
     if message.channel is not Channel.SMS or not isinstance(message.content, Text):
         return None
     text = message.content.text
     longest = LONGEST_WHOLE
-    if len(text) > LONGEST_WHOLE // 2:  # rare: then its adapter says how it goes out
-        provider = (item.provider or DEFAULT_PROVIDERS[message.channel]).partition("/")[0]
+    if provider and len(text) > LONGEST_WHOLE // 2:  # rare: then its adapter says how it goes out
         longest = adapter(provider).longest_text.get(message.channel, len(text) * 2)
-    return sum(segments(part).parts for part in split(text, longest))
+    unicode = message.sms.encoding == "unicode"
+    return sum(segments(part, unicode=unicode).parts for part in split(text, longest))

@@ -27,7 +27,7 @@ from switchboard.pricing import Prices
 from switchboard.queues import Later, Queue, Record, RedactionTask
 from switchboard.senders import Senders, same
 from switchboard.store import InboundItem, MessageItem, Redaction, RedactionStore, Store, items, keys
-from switchboard.store.attributes import Item, load
+from switchboard.store.attributes import Item
 from switchboard.store.redactions import ERASED
 
 SECONDS = 30.0
@@ -172,7 +172,7 @@ class Redacting:
             _erased_step(step, redaction.person) if is_theirs else step
             for step, is_theirs in zip(steps, theirs, strict=True)
         ]
-        return self.redactions.erase_steps(item, load(items.dump_steps(erased, None))["steps"])
+        return self.redactions.erase_steps(item, items.steps_text(erased))
 
     def _contact(self, redaction: Redaction, item: Item, rest: str) -> bool:
         channel, _, person = rest.partition("#")

@@ -36,9 +36,10 @@ class Replaying:
     queue: NewsQueue
 
     def page(self, asked: Period, caller: Caller) -> tuple[list[FailedEvent], str | None]:
-        """One page, oldest first, and where the next one begins. NotFound if it is another's."""
+        """One page, and where the next one begins. NotFound if it is another's."""
         owner = _owner(asked.application_id, caller)
-        return self.store.page(owner, asked.since, asked.until, asked.cursor, asked.page_size)
+        newest_first = asked.order == "desc"
+        return self.store.page(owner, asked.since, asked.until, asked.cursor, asked.page_size, newest_first)
 
     def replay(self, wanted: Period | Ids, caller: Caller) -> Replayed:
         """By ids each of them again; of a time those that were not replayed since they failed last.

@@ -7,20 +7,28 @@ import re
 from functools import cache
 
 ROUTES: dict[str, tuple[str, ...]] = {
-    "/v0.1/messages": ("POST",),
+    "/v0.1/messages": ("GET", "POST"),
     "/v0.1/messages/ping": ("GET",),
+    "/v0.1/messages/dry-run": ("POST",),
     "/v0.1/messages/{message_uuid}": ("GET",),
+    "/v0.1/messages/{message_uuid}/explain": ("GET",),
     "/v1/messages": ("POST",),
     "/v1/messages/ping": ("GET",),
+    "/v1/messages/dry-run": ("POST",),
     "/v1/messages/{message_uuid}": ("GET", "PATCH"),
-    "/v0.1/dispatch": ("POST",),
+    "/v0.1/dispatch": ("GET", "POST"),
     "/v0.1/dispatch/ping": ("GET",),
-    "/v0.1/dispatch/{dispatch_uuid}": ("GET",),
+    "/v0.1/dispatch/dry-run": ("POST",),
+    "/v0.1/dispatch/{dispatch_uuid}": ("DELETE", "GET"),
+    "/v0.1/dispatch/{dispatch_uuid}/explain": ("GET",),
     "/v0.1/media/{message_uuid}": ("GET",),
     "/v0.1/redact": ("POST",),
     "/v0.1/redact/{redaction_id}": ("GET",),
     "/v0.1/webhooks/failed": ("GET",),
     "/v0.1/webhooks/replay": ("POST",),
+    "/v0.1/insights": ("GET",),
+    "/v0.1/reports/messages": ("GET",),
+    "/v0.1/audit": ("GET",),
     "/v0.1/templates": ("GET", "POST"),
     "/v0.1/templates/{name}": ("DELETE", "GET"),
     "/v0.1/contacts/{channel}/{person}": ("GET",),
@@ -28,6 +36,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "/v2/applications/ping": ("GET",),
     "/v2/applications/{application_id}": ("DELETE", "GET", "PUT"),
     "/account/settings": ("POST",),
+    "/account/limits": ("GET", "PUT"),
     "/account/get-balance": ("GET",),
     "/account/numbers": ("GET",),
     "/ni/basic/json": ("GET",),
@@ -46,6 +55,9 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "/beta/chatapp-accounts/{provider}/{external_id}": ("GET",),
     "/beta/chatapp-accounts/{provider}/{external_id}/applications": ("POST",),
     "/beta/chatapp-accounts/{provider}/{external_id}/applications/{application_id}": ("DELETE",),
+    "/console": ("GET",),
+    "/console/assets/{name}": ("GET",),
+    "/console/session": ("DELETE", "GET", "POST"),
     "/status/{provider}/{account_id}": ("GET", "POST"),
     "/inbound/{provider}/{account_id}": ("GET", "POST"),
 }
@@ -54,7 +66,11 @@ ROUTES: dict[str, tuple[str, ...]] = {
 
 @cache
 def _patterns() -> dict[re.Pattern[str], str]:
-    return {re.compile(re.sub(r"\{[^/]+\}", "[^/]+", path).replace(".", r"\.")): path for path in ROUTES}
+    """Those with fewer parameters first, as the gateway prefers them."""
+    return {
+        re.compile(re.sub(r"\{([^/]+)\}", r"(?P<\1>[^/]+)", path.replace(".", r"\."))): path
+        for path in sorted(ROUTES, key=lambda path: path.count("{"))
+    }
 
 
 def allowed(path: str) -> list[str]:
@@ -67,3 +83,12 @@ def allowed(path: str) -> list[str]:
         for method in ROUTES[route]
     }
     return sorted(found)
+
+
+def named(method: str, path: str) -> tuple[str, dict[str, str]]:
+    """The route that a request is for, and its parameters as they are in the path; empty if there is none."""
+    for pattern, route in _patterns().items():
+        found = pattern.fullmatch(path.rstrip("/"))
+        if found and method in ROUTES[route]:
+            return route, found.groupdict()
+    return "", {}

@@ -25,9 +25,9 @@ class Segments:
     parts: int
 
 
-def segments(text: str) -> Segments:
-    """What a text is billed as. An empty one is one part."""
-    if all(character in _BASIC or character in _EXTENSION for character in text):
+def segments(text: str, *, unicode: bool = False) -> Segments:
+    """What a text is billed as. An empty one is one part. `unicode`: it goes out as UCS-2 in any case."""
+    if not unicode and all(character in _BASIC or character in _EXTENSION for character in text):
         return _counted("GSM-7", [2 if character in _EXTENSION else 1 for character in text])
     return _counted("UCS-2", [_utf16(character) for character in text])
 

@@ -18,15 +18,21 @@ if TYPE_CHECKING:
     from switchboard.account_secrets import ApiSecrets, SignatureSecrets
     from switchboard.accounts import ProviderAccounts
     from switchboard.applications import Applications
+    from switchboard.auditing import Auditing
     from switchboard.bus import Bus
     from switchboard.callers import Callers
+    from switchboard.cancelling import Cancelling
     from switchboard.contacts import Contacts
     from switchboard.conversations import Conversations
+    from switchboard.counting import Counting
     from switchboard.delivering import Delivering
     from switchboard.dispatching import Dispatching
+    from switchboard.exporting import Exporting
     from switchboard.external_accounts import ExternalAccounts
     from switchboard.gathering import Gathered
+    from switchboard.insights import Insights
     from switchboard.limits import Limits
+    from switchboard.listing import Listing
     from switchboard.marking import Marking
     from switchboard.media import Media
     from switchboard.models.applications import Application, Webhook, Webhooks
@@ -39,15 +45,19 @@ if TYPE_CHECKING:
     from switchboard.queues import Queue, Way
     from switchboard.receiving import Receiving
     from switchboard.redacting import Redacting
+    from switchboard.rehearsing import Rehearsing
     from switchboard.remembered import Remembered
     from switchboard.replaying import Replaying
     from switchboard.secrets import Accounts, Secrets
     from switchboard.senders import Senders
     from switchboard.sending import Sending
     from switchboard.sns import Sns
+    from switchboard.spending import Spending
     from switchboard.starting import Starting
     from switchboard.store import AccountStore, FailedStore, ReceiptStore, SecretStore, Store
+    from switchboard.store.audit import AuditStore
     from switchboard.store.calls import Table
+    from switchboard.store.spend import SpendStore
     from switchboard.template_catalog import TemplateCatalog
     from switchboard.templates import Templates
     from switchboard.transitions import Transitions
@@ -308,6 +318,12 @@ class Services:
         )
 
     @cached_property
+    def cancelling(self) -> Cancelling:
+        from switchboard.cancelling import Cancelling
+
+        return Cancelling(self.store, self.transitions, self.workflows, self.dispatching)
+
+    @cached_property
     def starting(self) -> Starting:
         from switchboard.starting import Starting
 
@@ -422,9 +438,38 @@ class Services:
                 Pace(self._table(PaceStore)),
                 self.accounts,
                 self.media,
+                self.spending,
                 self._provider_client,
             ),
         )
+
+    @cached_property
+    def rehearsing(self) -> Rehearsing:
+        from switchboard.rehearsing import Rehearsing
+        from switchboard.store import ContactStore, TemplateStore
+
+        return Rehearsing(
+            self.templates,
+            self._table(TemplateStore),
+            self.senders,
+            self._table(ContactStore),
+            self.spending,
+            self.starting.check_webhooks,
+            self.settings.last_step_seconds,
+        )
+
+    @cached_property
+    def spending(self) -> Spending:
+        from switchboard.spending import Spending
+        from switchboard.store import TemplateStore
+
+        return Spending(self.spend_store, self.store, self._table(TemplateStore), lambda: self.prices)
+
+    @cached_property
+    def spend_store(self) -> SpendStore:
+        from switchboard.store.spend import SpendStore
+
+        return self._table(SpendStore)
 
     @cached_property
     def redacting(self) -> Redacting:
@@ -446,6 +491,45 @@ class Services:
         from switchboard.store import FailedStore
 
         return self._table(FailedStore)
+
+    @cached_property
+    def listing(self) -> Listing:
+        from switchboard.listing import Listing
+        from switchboard.store.lists import ListStore
+
+        return Listing(self._table(ListStore), self.store, self.prices)
+
+    @cached_property
+    def counting(self) -> Counting:
+        from switchboard.counting import Counting
+        from switchboard.store.insights import InsightStore
+
+        return Counting(self._table(InsightStore), self.prices)
+
+    @cached_property
+    def insights(self) -> Insights:
+        from switchboard.insights import Insights
+        from switchboard.store.insights import InsightStore
+
+        return Insights(self._table(InsightStore), self.settings.currency)
+
+    @cached_property
+    def audit_store(self) -> AuditStore:
+        from switchboard.store.audit import AuditStore
+
+        return self._table(AuditStore)
+
+    @cached_property
+    def auditing(self) -> Auditing:
+        from switchboard.auditing import Auditing
+
+        return Auditing(self.audit_store)
+
+    @cached_property
+    def exporting(self) -> Exporting:
+        from switchboard.exporting import Exporting
+
+        return Exporting(self.listing, self.prices)
 
     @cached_property
     def replaying(self) -> Replaying:

@@ -54,17 +54,17 @@ class Starting:
         """A message of version 1, or its workflow if it has a failover."""
         if not v1.has_failover(body):
             message = v1.message(body, uuid)
-            self._check_webhooks([message])
+            self.check_webhooks([message])
             return {"message_uuid": self.sending.send(message, caller, v1.PLACES, origin)}
         steps = v1.workflow(body, uuid)
-        self._check_webhooks([step.message for step in steps])
+        self.check_webhooks([step.message for step in steps])
         _warn(uuid, steps)
         # A plain failover is told by the statuses of its messages alone, as Vonage's is.
         has_conditions = any(step.condition for step in steps)
         self.dispatching().start(uuid, steps, caller, v1.places, origin, reports=has_conditions)
         return {"message_uuid": message_uuid(uuid, 0), "workflow_id": uuid}
 
-    def _check_webhooks(self, messages: Sequence[Message]) -> None:
+    def check_webhooks(self, messages: Sequence[Message]) -> None:
         """InvalidRequest names those that can never be called."""
         faults = Faults()
         for number, message in enumerate(messages):

@@ -1,6 +1,6 @@
 """The bodies of version 0.1: status, inbound message, a dispatch and its final report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,9 +24,9 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
-from switchboard.models.workflows import Step
 from switchboard.pricing import count
 from switchboard.store.items import KEPT, DispatchItem, InboundItem, MessageItem
+from switchboard.timeline import StepView
 
 Body = dict[str, Any]
 
@@ -129,53 +129,63 @@ def _as_version_0_1(item: InboundItem) -> Text | Media | Location | Unsupported:
 
 
 def dispatch(
-    item: DispatchItem, steps: Sequence[Step], messages: Sequence[tuple[MessageItem, Usage | None] | None]
+    item: DispatchItem, steps: Sequence[StepView], price: Callable[[MessageItem], Usage | None]
 ) -> Body:
-    """A dispatch as it is now (ours): each step with its message's statuses, and in the end the report."""
+    """A dispatch as it is now (ours): each step with its message's statuses and why it was left, and in the
+    end the report."""
     body: Body = {
         "dispatch_uuid": item.dispatch_uuid,
         "template": "failover",
-        "status": item.report["status"] if item.report else "running",
+        "status": item.report["status"] if item.report else "cancelled" if item.cancelled_at else "running",
         "timestamp": clock.wire(item.accepted_at),
         "step": max(item.step, 0),
-        "steps": [
-            _step(item, number, step, found)
-            for number, (step, found) in enumerate(zip(steps, messages, strict=True))
-        ],
+        "steps": [_step(view, price) for view in steps],
     }
+    if item.cancelled_at:
+        body["cancelled_at"] = clock.wire(item.cancelled_at)
     if item.report:
         body["report"] = item.report
     return body
 
 
-def _step(
-    dispatch: DispatchItem, number: int, step: Step, found: tuple[MessageItem, Usage | None] | None
-) -> Body:
+def _step(view: StepView, price: Callable[[MessageItem], Usage | None]) -> Body:
+    step, message = view.step, view.message
     body: Body = {
-        "step": number,
+        "step": view.number,
         "message_uuid": step.message.message_uuid,
         "channel": step.message.channel.value,
         "condition_status": step.condition.value if step.condition else None,
         "expiry_time": step.seconds,
-        "began_at": clock.wire(dispatch.began[number]) if number in dispatch.began else None,
+        "began_at": _moment(view.began_at),
+        "deadline": _moment(view.deadline),
+        "ended_at": _moment(view.ended_at),
+        "state": view.state.value,
+        "reason": view.reason.value if view.reason else None,
         "status": None,
         "statuses": {},
     }
-    if found:
-        message, usage = found
+    if message:
         body["status"] = message.status.value
         body["statuses"] = {name.value: clock.wire(message.reached_at(name)) for name in message.statuses}
         record = message.statuses.get(message.status)
+        body |= present(account=message.provider, provider_id=message.provider_id)
+        usage = price(message)
         if usage:
             body["usage"] = amount(usage)
         if record and record.failure:
             body["error"] = {
                 "code": record.failure.code,
                 "reason": failures.reason(record.failure.code),
+                **present(provider_code=record.failure.provider_code or None),
             }
-        if message.satisfied and number < dispatch.step:
+        if view.late:
             body["late"] = True
+        body |= unknown(message)
     return body
+
+
+def _moment(at: datetime | None) -> str | None:
+    return clock.wire(at) if at else None
 
 
 def report(
@@ -187,11 +197,12 @@ def report(
     at: datetime,
 ) -> Body:
     """The final report. `reason` (ours) says why a dispatch ended in error; `late` (ours) marks a message
-    that met its condition after its step's time."""
+    that met its condition after its step's time; `cancelled` (ours) is the status of what was called off."""
+    ended = "completed" if completed else "error"
     return {
         "dispatch_uuid": dispatch.dispatch_uuid,
         "template": "failover",
-        "status": "completed" if completed else "error",
+        "status": "cancelled" if dispatch.cancelled_at else ended,
         **({"reason": reason} if reason else {}),
         "timestamp": clock.wire(at),
         "usage": amount(total),

@@ -1,13 +1,15 @@
 """Application API v2: requests.
 
 {"name", "capabilities"?: {product: {"webhooks"?, ...}}, "keys"?: {"public_key"?},
- "privacy"?: {"improve_ai"?}}
+ "privacy"?: {"improve_ai"?}, "limits"?: {"daily_spend"}}
 """
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
+from switchboard.models.amounts import Amount
 from switchboard.models.applications import ApplicationRequest, Page
 from switchboard.models.faults import Faults
 from switchboard.models.frozen import LAZY, Lazy
@@ -146,12 +148,22 @@ class _Privacy(_Wire):
     improve_ai: bool = True
 
 
+class _Limits(_Wire):
+    daily_spend: Amount | None = None
+
+
+class _AccountLimits(_Limits):
+    assumed_price: Amount | None = None
+
+
 _DEEPEST = 20
 """Levels of objects and lists in `capabilities`; the documented ones have six."""
 _NAME: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(min_length=1, max_length=100)], config=LAZY)
 _CAPABILITIES: TypeAdapter[_Capabilities] = TypeAdapter(_Capabilities)
 _KEYS: TypeAdapter[_Keys] = TypeAdapter(_Keys)
 _PRIVACY: TypeAdapter[_Privacy] = TypeAdapter(_Privacy)
+_LIMITS: TypeAdapter[_Limits] = TypeAdapter(_Limits)
+_ACCOUNT_LIMITS: TypeAdapter[_AccountLimits] = TypeAdapter(_AccountLimits)
 _PAGE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1)], config=LAZY)
 _PAGE_SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=100)], config=LAZY)
 
@@ -172,6 +184,7 @@ def application_request(body: object) -> ApplicationRequest:
         faults.add("capabilities", f"must have at most {_DEEPEST} levels")
     keys = faults.read(_KEYS, root.get("keys") or {}, "keys")
     privacy = faults.read(_PRIVACY, root.get("privacy") or {}, "privacy")
+    limits = faults.read(_LIMITS, root["limits"] or {}, "limits") if "limits" in root else None
     public_key = keys.public_key if keys else None
     if public_key and not _is_rsa_key(public_key):
         faults.add("keys.public_key", "must be an RSA public key in PEM, of 2048 bits or more")
@@ -179,8 +192,27 @@ def application_request(body: object) -> ApplicationRequest:
     assert name  # for the type checker: no fault was found
     assert privacy
     return ApplicationRequest(
-        name=name, capabilities=capabilities, public_key=public_key or None, improve_ai=privacy.improve_ai
+        name=name,
+        capabilities=capabilities,
+        public_key=public_key or None,
+        improve_ai=privacy.improve_ai,
+        daily_spend=limits.daily_spend if limits else None,
+        limits=limits is not None,
     )
+
+
+def limits_request(body: object) -> tuple[Decimal | None, Decimal | None]:
+    """What the account may spend on a day, None for any amount; and what a message counts as whose price
+    nobody knows, if anything. InvalidRequest names every fault."""
+    faults = Faults()
+    root = faults.object(body, "body", "must be a JSON object") or {}
+    faults.check()
+    if "daily_spend" not in root:
+        faults.add("daily_spend", "is required: an amount, or null for no cap")
+    limits = faults.read(_ACCOUNT_LIMITS, root, "")
+    faults.check()
+    assert limits
+    return limits.daily_spend, limits.assumed_price
 
 
 def page(query: dict[str, str]) -> Page:

@@ -1,5 +1,7 @@
 """Application API v2: what we keep of an application, and how it is answered and listed."""
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from pydantic import Field
@@ -41,6 +43,11 @@ class ApplicationRequest(Frozen):
     capabilities: dict[str, Any] = Field(default_factory=dict)
     public_key: str | None = None
     improve_ai: bool = True
+    daily_spend: Decimal | None = None
+    """What may be spent on a day, if `limits`; None for any amount."""
+    limits: bool = False
+    """The request says what the limit is. One that does not leaves it as it is: old clients replace the whole
+    application and know no limits."""
 
     @property
     def webhooks(self) -> Webhooks:
@@ -58,8 +65,11 @@ class Page(Frozen):
     page_size: int = 10
 
 
-def answer(application: Application, private_key: str | None = None) -> dict[str, Any]:
-    """An application as clients see it. The private key is in the answer that made it and nowhere else."""
+def answer(
+    application: Application, private_key: str | None = None, daily_spend: Decimal | None = None
+) -> dict[str, Any]:
+    """An application as clients see it. The private key is in the answer that made it and nowhere else, and
+    limits (ours) are where there is one."""
     keys = {"public_key": application.public_key}
     if private_key:
         keys["private_key"] = private_key
@@ -69,10 +79,13 @@ def answer(application: Application, private_key: str | None = None) -> dict[str
         "capabilities": application.capabilities,
         "keys": keys,
         "privacy": {"improve_ai": application.improve_ai},
+        **({} if daily_spend is None else {"limits": {"daily_spend": f"{daily_spend:f}"}}),
     }
 
 
-def answer_list(applications: list[Application], total: int, page: Page) -> dict[str, Any]:
+def answer_list(
+    applications: list[Application], total: int, page: Page, caps: Mapping[str, Decimal]
+) -> dict[str, Any]:
     """With `_links`, which the newer clients insist on and the older ones do not look at."""
     pages = max(1, -(-total // page.page_size))
     return {
@@ -80,7 +93,11 @@ def answer_list(applications: list[Application], total: int, page: Page) -> dict
         "page": page.page,
         "total_items": total,
         "total_pages": pages,
-        "_embedded": {"applications": [answer(application) for application in applications]},
+        "_embedded": {
+            "applications": [
+                answer(application, daily_spend=caps.get(application.id)) for application in applications
+            ]
+        },
         "_links": _links(page, pages),
     }
 

@@ -356,6 +356,10 @@ class Message(Frozen):
     """Seconds after which delivery is of no use any more: a dispatch step's time, or the caller's word."""
     priority: Literal["normal", "high"] = "normal"
     """What is `high` overtakes what is not, in the queue and at a sender's rate."""
+    max_price: Decimal | None = None
+    """It is not handed over to who would charge more for it, in our currency."""
+    max_total: Decimal | None = None
+    """Of the message of a step: nor if its workflow would then have cost more."""
     confirms_opt_out: bool = False
     """The one message that still goes to a person who has just opted out."""
     redacted: Redacted | None = None

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from switchboard.channels import CHANNELS, Capability
+from switchboard.models.amounts import AMOUNT
 from switchboard.models.faults import Faults
 from switchboard.models.frozen import LAZY, Lazy
 from switchboard.models.messages import (
@@ -414,6 +415,8 @@ def extras(
         extras["priority"] = faults.read(_PRIORITY, priority, f"{prefix}priority")
     if (on_unknown := root.get("on_unknown")) is not None:
         extras["on_unknown"] = faults.read(_ON_UNKNOWN, on_unknown, f"{prefix}on_unknown")
+    if (max_price := root.get("max_price")) is not None:
+        extras["max_price"] = faults.read(AMOUNT, max_price, f"{prefix}max_price")
     if (context := root.get("context")) is not None:
         quoted = faults.read(_CONTEXT, context, f"{prefix}context")
         extras["reply_to"] = quoted and quoted.message_uuid

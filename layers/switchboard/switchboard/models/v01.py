@@ -5,12 +5,14 @@
 a dispatch is {"template": "failover", "workflow": [message + "failover", ...]}.
 """
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
 from switchboard.channels import CHANNELS, EVERY_TYPE
 from switchboard.models import reading, workflows
+from switchboard.models.amounts import AMOUNT
 from switchboard.models.faults import Faults
 from switchboard.models.messages import Channel, Content, Message, Status
 from switchboard.models.reading import Wire
@@ -69,8 +71,16 @@ def workflow(body: object, dispatch_uuid: str) -> list[Step]:
         )
         for index, entry in enumerate(entries)
     ]
+    total = None
+    if (max_price := root.get("max_price")) is not None:
+        total = faults.read(AMOUNT, max_price, "max_price")
     faults.check()
-    return [step for step in steps if step is not None]
+    found = [step for step in steps if step is not None]
+    return found if total is None else [_within(step, total) for step in found]
+
+
+def _within(step: Step, total: Decimal) -> Step:
+    return step.model_copy(update={"message": step.message.model_copy(update={"max_total": total})})
 
 
 def _step(faults: Faults, entry: object, index: int, *, is_last: bool, message_uuid: str) -> Step | None:

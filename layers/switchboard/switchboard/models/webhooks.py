@@ -1,6 +1,6 @@
 """Events that a client did not take: which of them to list or replay, and how they are shown.
 
-List: application_id?, from?, to?, page_size?, cursor? in the query. Replay: {"event_ids": [...]} or
+List: application_id?, from?, to?, order?, page_size?, cursor? in the query. Replay: {"event_ids": [...]} or
 {"from", "to"?, "cursor"?}, and application_id? beside them.
 """
 
@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from pydantic import AfterValidator, Field, TypeAdapter
@@ -38,6 +38,7 @@ def _place(cursor: str) -> str:
         raise ValueError("must be a cursor of an answer before") from None
 
 
+Order = Literal["asc", "desc"]
 _Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
 _Cursor = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_place)]
 _Id = Annotated[str, Field(min_length=1, max_length=100)]
@@ -49,6 +50,7 @@ _OWNER: TypeAdapter[str] = TypeAdapter(
     Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9-]+$")], config=LAZY
 )
 _SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=LARGEST_PAGE)], config=LAZY)
+_ORDER: TypeAdapter[Order] = TypeAdapter(Order, config=LAZY)
 _IDS: TypeAdapter[list[str]] = TypeAdapter(
     Annotated[list[_Id], Field(min_length=1, max_length=MOST_IDS)], config=LAZY
 )
@@ -62,6 +64,8 @@ class Period(Frozen):
     until: datetime | None = None
     cursor: str | None = None
     page_size: int = PAGE_SIZE
+    order: Order = "asc"
+    """By when they occurred."""
 
 
 class Ids(Frozen):
@@ -73,8 +77,9 @@ def period(query: dict[str, str]) -> Period:
     """InvalidRequest names every fault."""
     faults = Faults()
     found = _period(faults, query)
+    order = faults.read(_ORDER, query.get("order", "asc"), "order")
     faults.check()
-    return found
+    return found.model_copy(update={"order": order})
 
 
 def replay(body: object) -> Period | Ids:
@@ -137,6 +142,7 @@ def _href(asked: Period, place: str | None) -> str:
         "application_id": asked.application_id,
         "from": clock.wire(asked.since) if asked.since else None,
         "to": clock.wire(asked.until) if asked.until else None,
+        "order": asked.order if asked.order != "asc" else None,
         "page_size": asked.page_size,
         "cursor": cursor(place) if place else None,
     }

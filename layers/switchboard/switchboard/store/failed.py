@@ -80,13 +80,25 @@ class FailedStore(Table):
         return FailedEvent.load(found) if found else None
 
     def page(
-        self, owner: str, since: datetime | None, until: datetime | None, after: str | None, size: int
+        self,
+        owner: str,
+        since: datetime | None,
+        until: datetime | None,
+        after: str | None,
+        size: int,
+        newest_first: bool = False,
     ) -> tuple[list[FailedEvent], str | None]:
-        """Those that occurred in a time, both ends included, oldest first; and the place of the last one if
-        more follow. `after` is such a place."""
+        """Those that occurred in a time, both ends included; and the place of the last one if more follow.
+        `after` is such a place."""
         first = keys.failed_time(max(0, clock.milliseconds(since)) if since else 0)
         last = keys.failed_time(max(0, clock.milliseconds(until)) + 1 if until else _END_OF_TIME)
-        if after is not None:
+        start: dict[str, Item] = {}
+        if after is not None and newest_first:
+            if after < first:
+                return [], None
+            if after <= last:  # beyond the time there can be no start
+                start = {"ExclusiveStartKey": dump({"pk": keys.failed(owner), "sk": after})}
+        elif after is not None:
             first = max(first, f"{after} ")  # a blank comes before whatever else could follow there
         if first > last:
             return [], None
@@ -96,6 +108,8 @@ class FailedStore(Table):
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues=dump({":pk": keys.failed(owner), ":first": first, ":last": last}),
             Limit=size,
+            ScanIndexForward=not newest_first,
+            **start,
         )
         following = answer.get("LastEvaluatedKey")
         found = [FailedEvent.load(item) for item in answer["Items"]]

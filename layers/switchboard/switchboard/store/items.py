@@ -1,6 +1,7 @@
 """What is stored, and how it becomes a DynamoDB item and back."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, Self
@@ -118,6 +119,10 @@ class Slot(Frozen):
     """The attempt that it is for, and by which account."""
 
 
+UNTRIED = "untried "
+"""Before the name of who takes a message that cannot be out, to end it."""
+
+
 class MessageItem(Frozen):
     message: Message
     application_id: str | None
@@ -143,6 +148,8 @@ class MessageItem(Frozen):
     """A price that came with a receipt that was no news otherwise."""
     slot: Slot | None = None
     """The place that it was given at its sender's rate, if it had to wait for one."""
+    paid: bool | None = None
+    """Whether its price was counted by the newest attempt that was given back; None if none was."""
     link: StepLink | None = None
     origin: Origin | None = None
     """The request that it was made by, if it can be repeated."""
@@ -180,6 +187,12 @@ class MessageItem(Frozen):
         return max(times, default=self.accepted_at)
 
     @property
+    def may_be_out(self) -> bool:
+        """While it is accepted: an attempt was begun, and nobody knows how it ended."""
+        is_tried = self.claimed_by is not None and not self.claimed_by.startswith(UNTRIED)
+        return is_tried or bool(self.unknown)
+
+    @property
     def satisfied(self) -> bool:
         """The message has done what its step asked of it."""
         return (
@@ -189,6 +202,7 @@ class MessageItem(Frozen):
     def dump(self) -> Item:
         values: Item = {
             "message": self.message.model_dump_json(exclude_defaults=True),
+            **_listed("M", self.uuid, self.application_id, self.accepted_at, [self.message]),
             "application_id": self.application_id,
             "accepted_at": clock.wire(self.accepted_at),
             "status": self.status,
@@ -242,6 +256,7 @@ class MessageItem(Frozen):
                 if name.startswith(PART)
             },
             slot=Slot.model_validate(values["slot"]) if "slot" in values else None,
+            paid=values.get("paid"),
             attempts=int(values["attempts"]),
             leased_until=int(values["leased_until"]),
             claimed_by=values.get("claimed_by"),
@@ -272,7 +287,12 @@ class DispatchItem(Frozen):
     began: dict[int, datetime] = Field(default_factory=dict)
     """When each step was begun for the first time."""
     satisfied: int | None = None
-    """A step whose condition was met after its time: no later step may begin any more."""
+    """A step whose condition was met when nobody waited for it, as after its time: no later step may begin
+    any more."""
+    satisfied_at: datetime | None = None
+    """When we heard of that."""
+    cancelled_at: datetime | None = None
+    """When its client called it off: no step may begin any more, whatever becomes of those that did."""
     closed_by: str | None = None
     report: dict[str, Any] | None = None
 
@@ -311,18 +331,43 @@ class DispatchItem(Frozen):
             step=int(values["step"]),
             began={int(step): clock.from_wire(at) for step, at in values["began"].items()},
             satisfied=int(values["satisfied"]) if "satisfied" in values else None,
+            satisfied_at=clock.from_wire(values["satisfied_at"]) if "satisfied_at" in values else None,
+            cancelled_at=clock.from_wire(values["cancelled_at"]) if "cancelled_at" in values else None,
             closed_by=values.get("closed_by"),
             report=json.loads(values["report"]) if "report" in values else None,
         )
 
 
-def dump_steps(steps: list[Step], origin: Origin | None) -> Item:
+def dump_steps(steps: list[Step], of: DispatchItem) -> Item:
     return dump(
         {
-            "steps": _STEPS.dump_json(steps, exclude_defaults=True).decode(),
-            "fingerprint": origin.fingerprint if origin else None,
+            "steps": steps_text(steps),
+            "fingerprint": of.origin.fingerprint if of.origin else None,
+            **_listed(
+                "D", of.dispatch_uuid, of.application_id, of.accepted_at, [step.message for step in steps]
+            ),
         }
     )
+
+
+def steps_text(steps: list[Step]) -> str:
+    return _STEPS.dump_json(steps, exclude_defaults=True).decode()
+
+
+def _listed(
+    kind: Literal["M", "D"], uuid: str, owner: str | None, at: datetime, messages: Sequence[Message]
+) -> Item:
+    """By what the index `listed` has it. A dispatch is found by each of its steps' channels and people."""
+    marks = [keys.mark(message.recipient) for message in messages]
+    # A person's messages are together; dispatches have several people, so these are apart.
+    shard = marks[0] if kind == "M" else keys.mark(uuid)
+    shown = clock.from_wire(clock.wire(at))  # in the milliseconds that clients see
+    return {
+        "listed": keys.listed(owner or keys.ACCOUNT, kind, shard),
+        "listed_at": keys.listed_at(clock.milliseconds(shown), uuid),
+        "channel": " ".join(dict.fromkeys(message.channel.value for message in messages)),
+        "marks": " ".join(dict.fromkeys(marks)),
+    }
 
 
 def load_steps(item: Item) -> list[Step]:

@@ -28,9 +28,19 @@
     opt-out, number erased    OPTOUT#{channel}#{digest}         {sender}
     requests of a second      REQUESTS#{application}#{second}   REQUESTS
     redaction                 REDACTION#{id}                    REDACTION
+    daily spend caps          ACCOUNT                           LIMITS
+    handed over on a day      SPEND#{owner}                     {date}        (where there is a cap)
+    counted of messages       INSIGHTS#{month}                  {owner}#{day of it}#{place}
+    the same of an hour       INSIGHTS#{date}                   {owner}#{hour}#{place}
+    how far that is           COUNTED#{shard of the stream}     COUNTED
+    change by an owner        AUDIT#{month}                     {time}#{id}
 
 An open dispatch is found by the index `open`: {open: one of 16, ends_by: Unix time}; what has no `open` is
 not in it.
+
+Messages, and dispatches by their steps' item, are listed by the index `listed`: {listed:
+LISTED#{owner}#{M or D}#{one of 16}, listed_at: {time}#{uuid}} with `channel` and `marks`, written once with
+the item and never changed, so that a change of the item costs the index nothing.
 
 A busy deployment writes to as many partitions as it has messages. The few keys that requests share (an
 application, the account's settings and secrets) are not written on the hot path, and read once a second by
@@ -38,6 +48,8 @@ each process (remembered.py); see docs/scaling.md.
 """
 
 import hashlib
+from datetime import datetime
+from typing import Literal
 
 Key = dict[str, str]
 
@@ -64,6 +76,24 @@ def open_(uuid: str) -> str:
 
 def steps(uuid: str) -> Key:
     return _key(f"DISPATCH#{uuid}", "STEPS")
+
+
+DIGITS = "0123456789abcdef"
+"""Of the parts of each list: as many, so that none is written too often."""
+
+
+def mark(person: str) -> str:
+    """By which a list finds a person. It stands for very many people, so it tells none."""
+    return hashlib.sha256(person.encode()).hexdigest()[:6]
+
+
+def listed(owner: str, kind: Literal["M", "D"], mark: str) -> str:
+    """The part of the mark's first digit."""
+    return f"LISTED#{owner}#{kind}#{mark[0]}"
+
+
+def listed_at(milliseconds: int, uuid: str) -> str:
+    return f"{milliseconds:015d}#{uuid}"
 
 
 APPLICATIONS = "APPLICATIONS"
@@ -144,6 +174,36 @@ def opt_out(channel: str, person: str, sender: str) -> Key:
 
 def requests(who: str, second: int) -> Key:
     return _key(f"REQUESTS#{who}#{second}", "REQUESTS")
+
+
+def spend_caps() -> Key:
+    return _key("ACCOUNT", "LIMITS")
+
+
+def spend(owner: str, day: str) -> Key:
+    return _key(f"SPEND#{owner}", day)
+
+
+def insights(unit: Literal["hour", "day"], at: datetime) -> str:
+    """The hours of a day, or the days of a month."""
+    return f"INSIGHTS#{at:%Y-%m-%d}" if unit == "hour" else f"INSIGHTS#{at:%Y-%m}"
+
+
+def insight(unit: Literal["hour", "day"], at: datetime, owner: str, place: str) -> Key:
+    part = at.hour if unit == "hour" else at.day
+    return _key(insights(unit, at), f"{owner}#{part:02d}#{place}")
+
+
+def counted(shard: str) -> Key:
+    return _key(f"COUNTED#{shard}", "COUNTED")
+
+
+def audits(at: datetime) -> str:
+    return f"AUDIT#{at:%Y-%m}"
+
+
+def audit(at: datetime, entry_id: str) -> Key:
+    return _key(audits(at), f"{round(at.timestamp() * 1000):015d}#{entry_id}")
 
 
 def redaction(redaction_id: str) -> Key:

@@ -144,7 +144,7 @@ class RedactionStore(Table):
         }
         if erased.origin:
             sets, change = f"{sets}, fingerprint = :erased", change | {":erased": ERASED}
-        return self._replace(before, sets, "message = :before", change)
+        return self._replace(before, f"{sets} REMOVE marks", "message = :before", change)
 
     def erase_inbound(self, before: Item, erased: InboundItem) -> bool:
         change = {":before": load(before)["inbound"], ":inbound": load(erased.dump())["inbound"]}
@@ -155,7 +155,7 @@ class RedactionStore(Table):
         sets, change = "SET steps = :steps", {":before": values["steps"], ":steps": steps}
         if "fingerprint" in values:
             sets, change = f"{sets}, fingerprint = :erased", change | {":erased": ERASED}
-        return self._replace(before, sets, "steps = :before", change)
+        return self._replace(before, f"{sets} REMOVE marks", "steps = :before", change)
 
     def _replace(self, before: Item, expression: str, condition: str, values: Item) -> bool:
         try:

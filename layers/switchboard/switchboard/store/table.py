@@ -97,23 +97,24 @@ class Store(Table):
             return Claim("busy" if found.status is Status.ACCEPTED else "done", found)
         return Claim("claimed", MessageItem.load(item))
 
-    def postpone(self, uuid: str, slot: Slot) -> None:
-        """Leave a claimed message until its slot. The claim was no attempt."""
+    def postpone(self, uuid: str, slot: Slot, *, paid: bool) -> None:
+        """Leave a claimed message until its slot. The claim was no attempt, even if its price was counted."""
         self._update(
             keys.message(uuid),
-            "SET leased_until = :until, slot = :slot REMOVE claimed_by ADD attempts :minus",
+            "SET leased_until = :until, slot = :slot, paid = :paid REMOVE claimed_by ADD attempts :minus",
             "attribute_exists(pk)",
             # A little sooner than it is seen again.
-            {":until": slot.at // 1000 - 1500, ":slot": slot.model_dump(), ":minus": -1},
+            {":until": slot.at // 1000 - 1500, ":slot": slot.model_dump(), ":minus": -1, ":paid": paid},
         )
 
-    def release(self, uuid: str) -> None:
-        """Give a claim back: the provider did not take the message, another attempt may follow."""
+    def release(self, uuid: str, *, paid: bool) -> None:
+        """Give a claim back: the provider did not take the message, another attempt may follow. `paid` says
+        whether the message's price was counted."""
         self._update(
             keys.message(uuid),
-            "SET leased_until = :zero REMOVE claimed_by",
+            "SET leased_until = :zero, paid = :paid REMOVE claimed_by",
             "attribute_exists(pk)",
-            {":zero": 0},
+            {":zero": 0, ":paid": paid},
         )
 
     def note_unknown(self, item: MessageItem, unknown: Unknown) -> None:
@@ -246,7 +247,7 @@ class Store(Table):
         """The contents first: a dispatch that can be seen is whole. False if it is there already, or the
         contents of another request are."""
         needed_until = item.ends_by
-        contents = items.dump_steps(steps, item.origin)
+        contents = items.dump_steps(steps, item)
         if not self._add(keys.steps(item.dispatch_uuid), contents, needed_until) and item.origin:
             there = self._get(keys.steps(item.dispatch_uuid), consistent=True)
             if there and load(there)["fingerprint"] != item.origin.fingerprint:
@@ -269,12 +270,13 @@ class Store(Table):
         """Begin a step, or find it begun. None if the dispatch is past it: the fence before every send."""
         not_overtaken = "step <= :step"
         not_satisfied = "attribute_not_exists(satisfied)"
+        not_cancelled = "attribute_not_exists(cancelled_at)"
         open_ = "attribute_not_exists(closed_by)"
         try:
             item = self._update(
                 keys.dispatch(uuid),
                 "SET step = :step, began.#step = if_not_exists(began.#step, :at)",
-                f"{not_overtaken} AND {not_satisfied} AND {open_}",
+                f"{not_overtaken} AND {not_satisfied} AND {not_cancelled} AND {open_}",
                 {":step": step, ":at": clock.wire(at)},
                 {"#step": str(step)},
             )
@@ -287,21 +289,59 @@ class Store(Table):
         try:
             self._update(
                 keys.dispatch(uuid),
-                "SET satisfied = :step",
+                "SET satisfied = :step, satisfied_at = :now",
                 "attribute_exists(pk) AND attribute_not_exists(closed_by)",
-                {":step": step},
+                {":step": step, ":now": clock.wire(clock.now())},
             )
         except Lost:
             return
 
-    def close(self, uuid: str, by: str, report: Mapping[str, Any]) -> DispatchItem | None:
-        """Give a dispatch its end. Returns it as it is afterwards, with the report that was first."""
+    def cancel(self, uuid: str, at: datetime, due: datetime) -> DispatchItem | None:
+        """Call a dispatch off, unless it ended or a late receipt decided it. Returns it as it is afterwards.
+
+        The sweep takes it up as if its time had been over at `due`, in case nobody else ends it.
+        """
+        open_ = "attribute_exists(pk) AND attribute_not_exists(closed_by)"
+        undecided = "attribute_not_exists(satisfied)"
+        try:
+            item = self._update(
+                keys.dispatch(uuid),
+                "SET cancelled_at = if_not_exists(cancelled_at, :at), ends_by = :due",
+                f"{open_} AND {undecided}",
+                {":at": clock.wire(at), ":due": int(due.timestamp())},
+            )
+        except Lost as lost:
+            return DispatchItem.load(lost.found) if lost.found else None
+        return DispatchItem.load(item)
+
+    def withdraw(self, uuid: str, now: datetime, seconds: int, by: str) -> bool:
+        """Take a message that nobody is handing over right now, so that nobody does. It is the caller's for
+        so long, as by `claim`, be it waiting for its sender's rate."""
+        not_sent = "#rank = :accepted"
+        nobody_has_it = "leased_until < :now OR attribute_not_exists(claimed_by) OR claimed_by = :by"
+        moment = clock.milliseconds(now)
+        try:
+            self._update(
+                keys.message(uuid),
+                "SET leased_until = :until, claimed_by = :by",
+                f"{not_sent} AND ({nobody_has_it})",
+                {":accepted": 0, ":now": moment, ":until": moment + seconds * 1000, ":by": by},
+                {"#rank": "rank"},
+            )
+        except Lost:
+            return False
+        return True
+
+    def close(self, uuid: str, by: str, report: Mapping[str, Any], *, cancelled: bool) -> DispatchItem | None:
+        """Give a dispatch its end. Returns it as it is afterwards, with the report that was first; without
+        one if it was cancelled in between, which a report that is not of a cancelled one does not know."""
         first = "attribute_exists(pk) AND attribute_not_exists(closed_by)"
+        knows = "" if cancelled else " AND attribute_not_exists(cancelled_at)"
         try:
             item = self._update(
                 keys.dispatch(uuid),
                 "SET closed_by = :by, #status = :status, report = :report REMOVE #open",
-                first,
+                first + knows,
                 {":by": by, ":status": report["status"], ":report": json.dumps(report)},
                 {"#status": "status", "#open": "open"},
             )
