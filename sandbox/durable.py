@@ -4,7 +4,7 @@ Each function makes one part of it write its changes to the journal, and `replay
 changes seldom (secrets) is saved whole. Everything else is made by a deployment and saved after it; S3's
 objects are files anyway.
 
-    {"table": ARN, "key": [hash, range], "item": {...} | null}
+    {"table": ARN, "key": [hash, range], "item": {...} | null, "change": number of its record (streams.py)}
     {"queue": ARN, "id": message, "set": {...} | null}              a message's new or changed members
     {"execution": ARN, "set": {...}}
     {"invocation": id, "of": [function's ARN, event] | null}        an asynchronous one, until it is done
@@ -31,11 +31,14 @@ from ministack.services import dynamodb, lambda_svc, secretsmanager, sns, sqs, s
 
 from sandbox.corrections import Patch
 from sandbox.journal import Change, Journal
+from sandbox.streams import Streams
 
 JOURNALED = {"dynamodb", "sqs", "stepfunctions"}
 """Parts whose saved state the journal brings up to date."""
 INVOCATIONS = "invocations"
 """The file of asynchronous invocations that are not done, beside the emulator's own."""
+STREAMS = "streams"
+"""That of the streams' records that no function has worked on."""
 DRAFT = ".new"
 """Ends the names of a snapshot's files before it is complete."""
 RESTARTED = "States.ServiceRestart"
@@ -54,7 +57,8 @@ class Durable:
         """Whether what is deployed is saved, so that secrets may be saved too."""
         self._journal = journal
         self._saving = threading.Lock()
-        tables(journal, patch)
+        self.streams = Streams(journal, patch)
+        tables(journal, self.streams, patch)
         queues(journal, patch)
         executions(journal, patch)
         self._keep_invocations(patch)
@@ -86,7 +90,9 @@ class Durable:
                         _write(part, state, DRAFT)
             with self._journal.lock:
                 invocations = dict(self._invocations)
+                streams = self.streams.kept()  # after the tables, whose changes they are
             _write(INVOCATIONS, invocations, DRAFT)
+            _write(STREAMS, streams, DRAFT)
             _marker().touch()
             complete_or_undo()
             self._journal.forget(number)
@@ -97,7 +103,9 @@ class Durable:
 
     def _replay(self) -> None:
         self._invocations.update(persistence.load_state(INVOCATIONS) or {})
-        replay(self._journal.earlier(), self._invocations)
+        self.streams.load(persistence.load_state(STREAMS) or {})
+        replay(self._journal.earlier(), self._invocations, self.streams)
+        self.streams.sort()
         self._left = list(self._invocations)
 
     # --- invocations and secrets -----------------------------------------------------------------
@@ -232,18 +240,24 @@ def _scope_of(arn: str) -> contextlib.AbstractContextManager[None]:
 # --- tables ----------------------------------------------------------------------------------------
 
 
-def tables(journal: Journal, patch: Patch) -> None:
+def tables(journal: Journal, streams: Streams, patch: Patch) -> None:
     """All writes go through two functions."""
     store, remove, transact = dynamodb._set_item, dynamodb._remove_item, dynamodb._transact_write_items
 
+    def change(table: dict[str, Any], hash_: str, range_: str, item: dict[str, Any] | None) -> None:
+        number = streams.number(table)
+        told = {"change": number} if number else {}
+        journal.write({"table": table["TableArn"], "key": [hash_, range_], "item": item, **told})
+        streams.add(table, number, table["items"].get(hash_, {}).get(range_), item)
+
     def storing(table: dict[str, Any], hash_: str, range_: str, item: dict[str, Any]) -> Any:
         with journal.lock:
-            journal.write({"table": table["TableArn"], "key": [hash_, range_], "item": item})
+            change(table, hash_, range_, item)
             return store(table, hash_, range_, item)
 
     def removing(table: dict[str, Any], hash_: str, range_: str) -> Any:
         with journal.lock:
-            journal.write({"table": table["TableArn"], "key": [hash_, range_], "item": None})
+            change(table, hash_, range_, None)
             return remove(table, hash_, range_)
 
     def transacting(request: dict[str, Any]) -> Any:
@@ -434,7 +448,7 @@ def executions(journal: Journal, patch: Patch) -> None:
 # --- doing it again --------------------------------------------------------------------------------
 
 
-def replay(changes: Iterable[Change], invocations: dict[str, list[Any]]) -> None:
+def replay(changes: Iterable[Change], invocations: dict[str, list[Any]], streams: Streams) -> None:
     """Bring what was loaded up to date."""
     known_tables = {table["TableArn"]: table for table in dynamodb._tables.all_values()}
     known_queues = {queue["attributes"]["QueueArn"]: queue for queue in sqs._queues.all_values()}
@@ -444,7 +458,12 @@ def replay(changes: Iterable[Change], invocations: dict[str, list[Any]]) -> None
     for change in changes:
         match change:
             case {"table": arn, "key": [hash_, range_], "item": item}:
+                if table := known_tables.get(arn):
+                    old = table["items"].get(hash_, {}).get(range_)
+                    streams.add(table, change.get("change"), old, item)
                 _put(known_tables.get(arn), hash_, range_, item)
+            case {"stream": arn, "to": number}:
+                streams.worked_on(arn, number)
             case {"queue": arn, "id": name, "set": members}:
                 _change(messages.get(arn, {}), name, members)
             case {"execution": arn, "set": members}:

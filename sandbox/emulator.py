@@ -89,10 +89,12 @@ class Emulator:
         )
 
     def open_queues(self) -> None:
-        """Messages are handed to functions."""
+        """Messages are handed to functions, and so are changes of tables."""
         from ministack.services import lambda_svc
 
         lambda_svc._poll_sqs = self._poll_queues
+        if self._durable:
+            self._durable.streams.is_open = True
         lambda_svc.esm_wake.set()
 
     def close_queues(self) -> None:
@@ -100,6 +102,8 @@ class Emulator:
         from ministack.services import lambda_svc
 
         lambda_svc._poll_sqs = lambda: False
+        if self._durable:
+            self._durable.streams.is_open = False
 
     def take_up(self) -> None:
         """Goes on with what the end of the last run cut off.

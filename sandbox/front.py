@@ -38,6 +38,7 @@ class Front:
         sandbox = [
             Route("/inbound", self._pass_on, methods=["POST"]),
             Route("/log", self._pass_on, methods=["GET"]),
+            Route("/handsets", self._pass_on, methods=["GET", "POST"]),
             Route("/accounts/{provider}", self._pass_on, methods=["GET"]),
             Route("/webhooks", mailbox.handle, methods=["GET", "POST"]),
         ]

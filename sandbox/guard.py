@@ -20,14 +20,19 @@ class Guard:
 
     port   the one this server listens on; a page that is served from it is no stranger
     hosts  names beside the loopback ones that Host may carry (a tunnel to this machine)
+    tls_port  where the same server is reached over TLS, if anywhere
     """
 
-    def __init__(self, app: ASGIApp, port: int, hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, port: int, hosts: Iterable[str] = (), tls_port: int | None = None
+    ) -> None:
         self._app = app
         self._hosts = LOOPBACK | frozenset(hosts)
         self._origins = {f"http://{host}:{port}" for host in self._hosts} | {
             f"{scheme}://{host}" for scheme in ("http", "https") for host in hosts
         }
+        if tls_port:
+            self._origins |= {f"https://{host}:{tls_port}" for host in self._hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or (reason := self.refuse(scope)) is None:

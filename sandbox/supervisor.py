@@ -69,7 +69,7 @@ class _Stack:
         self._mailbox = Mailbox()
         self._front = Front(self._mailbox)
         hosts = settings.hosts | tls.NAMES if tls_bound else settings.hosts
-        self._server = Server(Guard(self._front, settings.port, hosts), bound)
+        self._server = Server(Guard(self._front, settings.port, hosts, settings.tls_port), bound)
         self._tls = None
         if tls_bound:
             self._tls = tls.TlsFront(tls_bound, settings.port, tls.context(state.tls, settings.hosts))
@@ -162,6 +162,7 @@ class _Stack:
         print(f"Switchboard is ready at {settings.url}")
         print(f"  key     {settings.api_key}")
         print(f"  secret  {settings.api_secret if default else 'as in SWITCHBOARD_API_SECRET'}")
+        print(f"  console {settings.url}/console")
         print(f"  signs   with {settings.signature_secret if signs else 'SWITCHBOARD_SIGNATURE_SECRET'}")
         print(f"  state   {settings.folder} ({'deployed anew' if deployed.changed else 'as it was'})")
         if settings.tls_port:

@@ -15,6 +15,7 @@ from sandbox.carriers.callbacks import POSTS, Callbacks, Publish
 from sandbox.carriers.config import Config
 from sandbox.carriers.control import Control
 from sandbox.carriers.network import Network
+from sandbox.carriers.overheard import Overhears
 from sandbox.carriers.providers import CARRIERS
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -47,8 +48,10 @@ def create(config: Config, publish: Publish) -> Starlette:
             Route("/handshake/{provider}", control.handshake, methods=["POST"]),
             Route("/accounts/{provider}", control.account),
             Route("/log", control.log),
+            Route("/handsets", control.handsets, methods=["GET"]),
+            Route("/handsets", control.act, methods=["POST"]),
         ],
-        middleware=[Middleware(_OnlyLocal)],
+        middleware=[Middleware(_OnlyLocal), Middleware(Overhears)],
         lifespan=lifespan,
     )
 

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import httpx
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -14,6 +15,14 @@ from sandbox.carriers.config import Config
 from sandbox.carriers.faults import Faulty, check, parse_object
 from sandbox.carriers.network import Carrier, Network
 from sandbox.carriers.writing import Written
+
+
+class Act(BaseModel):
+    """What somebody does with a phone."""
+
+    channel: Annotated[str, Field(min_length=1, max_length=40)]
+    person: Annotated[str, Field(min_length=1, max_length=100)]
+    do: Literal["add", "open", "on", "off"]
 
 
 class Control:
@@ -56,7 +65,41 @@ class Control:
             await self._callbacks.deliver(callback)
         except Undelivered as error:
             return _refused(502, "", f"the webhook was not taken: {error}")
+        if phone := self._network.phones.find(written.channel, written.sender):
+            phone.write(written.to, written.text or f"[{written.kind}]")
         return JSONResponse({"status": "accepted"}, 202)
+
+    async def handsets(self, request: Request) -> Response:
+        """GET /handsets: the phones on the screen, and what is on them."""
+        return JSONResponse(self._network.phones.as_json())
+
+    async def act(self, request: Request) -> Response:
+        """POST /handsets {"channel", "person", "do"}: `add` it to the screen, `open` it (all that is there is
+        read), switch it `on` or `off`. 404 unless it is on the screen."""
+        value = parse_object(await request.body())
+        if value is None:
+            return _refused(400, "", "the body must be a JSON object")
+        try:
+            act = check(Act, value)
+        except Faulty as faulty:
+            fault = faulty.faults[0]
+            return _refused(400, fault.dotted, fault.reason)
+        phones = self._network.phones
+        if act.do == "add":
+            if self._carrier(act.channel, None) is None:
+                return _refused(400, "channel", "is not known here")
+            return JSONResponse(phones.add(act.channel, act.person).as_json(), 201)
+        phone = phones.find(act.channel, act.person)
+        if phone is None:
+            return _refused(404, "person", "has no phone on the screen: add it first")
+        match act.do:
+            case "open":
+                phone.open()
+            case "on":
+                phone.on.set()
+            case "off":
+                phone.on.clear()
+        return JSONResponse(phone.as_json())
 
     def _written(self, carrier: Carrier[Any], written: Written) -> Callback | None:
         if written.is_plain:

@@ -17,6 +17,8 @@ from starlette.routing import Route
 from sandbox.carriers.callbacks import Callback, Callbacks
 from sandbox.carriers.config import Config, Credentials
 from sandbox.carriers.handsets import AFTER, ANSWER_DELAY, EARLY, Event, Handset, handset, last4
+from sandbox.carriers.overheard import said
+from sandbox.carriers.phones import Bubble, Phone, Phones
 from sandbox.carriers.recent import Recent
 from sandbox.carriers.server import NoAnswer
 from sandbox.carriers.writing import Written
@@ -116,6 +118,7 @@ class Network:
 
     def __init__(self, callbacks: Callbacks, pace: float = 1.0) -> None:
         self.log = Log()
+        self.phones = Phones()
         self._callbacks = callbacks
         self._pace = pace
         self._attempts: Recent[str, int] = Recent()
@@ -142,7 +145,7 @@ class Network:
             await asyncio.gather(*(self._report_in_order(carrier, message, EARLY) for message in early))
             await asyncio.sleep(ANSWER_DELAY * self._pace)
         for message in taken:
-            self._start(carrier, message)
+            self._start(carrier, message)  # with what the request says, which ends with it
 
         answered = [
             message
@@ -171,7 +174,12 @@ class Network:
         return self._attempts[key]
 
     def _start(self, carrier: Carrier[M], message: M) -> None:
-        self._keep(asyncio.create_task(self._report(carrier, message)))
+        phone = self.phones.find(message.channel, message.recipient)
+        if phone and not (message.handset.fails or message.handset.scrambled or message.handset.early):
+            bubble = phone.take(carrier.provider, message.sender, said(), message.echo_id)
+            self._keep(asyncio.create_task(self._report_by_hand(carrier, message, phone, bubble)))
+        else:
+            self._keep(asyncio.create_task(self._report(carrier, message)))
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -191,15 +199,33 @@ class Network:
                 await _until(self._time(message, event))
                 await self._post(carrier, message, event)
 
+    async def _report_by_hand(self, carrier: Carrier[M], message: M, phone: Phone, bubble: Bubble) -> None:
+        """It is delivered when the phone is on, and read when that is opened; not what is gone by then."""
+        await self._tell(carrier, message, Event.ACCEPTED)
+        await _until(self._time(message, Event.DELIVERED))
+        if not await _before(bubble.gone, phone.on):
+            return
+        bubble.delivered_at = time.time()
+        await self._tell(carrier, message, Event.DELIVERED)
+        if await _before(bubble.gone, bubble.opened):
+            await self._tell(carrier, message, Event.READ)
+
+    async def _tell(self, carrier: Carrier[M], message: M, event: Event) -> None:
+        """An event of now, if the provider reports such."""
+        if event in carrier.reports:
+            await self._post(carrier, message, event, at=time.time())
+
     async def _report_scrambled(self, carrier: Carrier[M], message: M) -> None:
         order = carrier.scrambled_reports
         await _until(max(self._time(message, event) for event in order))
         for event in order:
             await self._post(carrier, message, event, copies=2)
 
-    async def _post(self, carrier: Carrier[M], message: M, event: Event, copies: int = 1) -> None:
+    async def _post(
+        self, carrier: Carrier[M], message: M, event: Event, copies: int = 1, at: float | None = None
+    ) -> None:
         """Posts a receipt. It goes on in the background if it is not taken soon."""
-        callback = carrier.receipt(message, event, self._time(message, event))
+        callback = carrier.receipt(message, event, at or self._time(message, event))
         if callback:
             await asyncio.wait([self._callbacks.post(callback) for _ in range(copies)], timeout=PATIENCE)
 
@@ -270,3 +296,14 @@ def _pair(sender: str, recipient: str) -> tuple[str, str]:
 
 async def _until(moment: float) -> None:
     await asyncio.sleep(max(0.0, moment - time.time()))
+
+
+async def _before(end: asyncio.Event, wanted: asyncio.Event) -> bool:
+    """Waits for one of them. Whether it is what was wanted."""
+    waits = [asyncio.ensure_future(event.wait()) for event in (end, wanted)]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return wanted.is_set()

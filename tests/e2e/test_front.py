@@ -174,11 +174,11 @@ def test_refused(stack: LocalStack, path: str, headers: dict[str, str], status: 
         ("GET", "/v2/applications/ping", 200, None),
         ("GET", "/nothing", 404, None),
         ("GET", "/", 404, None),
-        ("DELETE", "/v0.1/messages", 405, "POST"),
-        ("GET", "/v0.1/messages/", 405, "POST"),
+        ("DELETE", "/v0.1/messages", 405, "GET, POST"),
+        ("GET", "/v1/messages/", 405, "POST"),
         ("TRACE", "/v2/applications", 405, "GET, POST"),
-        ("HEAD", "/v0.1/dispatch/ping", 405, "GET"),
-        ("OPTIONS", "/v0.1/dispatch", 405, "POST"),
+        ("HEAD", "/v0.1/dispatch/ping", 405, "DELETE, GET"),
+        ("OPTIONS", "/v0.1/dispatch", 405, "GET, POST"),
     ],
 )
 def test_what_no_credentials_are_needed_for(

@@ -58,6 +58,12 @@ def test_front(headers: list[tuple[str, str]], expected: int) -> None:
     assert status(Guard(_inner, 8080, {"sms.example"}), headers) == expected
 
 
+@pytest.mark.parametrize(("tls_port", "expected"), [(8443, 204), (8444, 403), (None, 403)])
+def test_own_page_over_tls(tls_port: int | None, expected: int) -> None:
+    headers = [HERE, ("origin", "https://localhost:8443"), ("sec-fetch-site", "same-origin")]
+    assert status(Guard(_inner, 8080, tls_port=tls_port), headers) == expected
+
+
 PRESIGNED = b"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=abc"
 AWS = [
     ("signed", [HERE, SIGNED], "/", b"", 204),

@@ -569,3 +569,137 @@ def test_changes_of_what_is_no_more_are_passed_over(emulator: Emulator) -> None:
     )
     emulator.killed()
     assert not list(emulator.dynamodb._tables.all_values()) and not list(emulator.sqs._queues.all_values())
+
+
+# --- streams ---------------------------------------------------------------------------------------
+
+
+def listen(emulator: Emulator, *, slow: bool = False, fails: int = 0) -> list[Any]:
+    """A function reads the table's stream; returned is what it is given. It fails that many times first."""
+    given: list[Any] = []
+
+    def execute(record: Any, event: Any) -> dict[str, Any]:
+        given.append([one["dynamodb"] for one in event["Records"]])
+        assert event["shardId"]
+        if slow:
+            emulator.hold.wait(10)
+        return {"error": True} if len(given) <= fails else {"body": None}
+
+    emulator._patches.setattr(emulator.lambdas, "_execute_function", execute)
+    emulator._patches.setattr(emulator.lambdas, "_ESM_BACKOFF_SECONDS", 0.0)
+    stream = emulator.dynamodb._tables[TABLE]["LatestStreamArn"]
+    colour = {"dynamodb": {"NewImage": {"colour": {"S": [{"anything-but": ["grey"]}]}}}}
+    source = {
+        "UUID": "source",
+        "EventSourceArn": stream,
+        "FunctionName": "probe",
+        "BatchSize": 10,
+        "FilterCriteria": {"Filters": [{"Pattern": json.dumps(colour)}]},
+    }
+    emulator._patches.setattr(emulator.lambdas, "_iter_all_esms", lambda: [(ACCOUNT, REGION, source)])
+    return given
+
+
+@pytest.fixture
+def streamed(emulator: Emulator) -> Emulator:
+    specification = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    emulator.dynamodb._update_table({"TableName": TABLE, "StreamSpecification": specification})
+    emulator.durable.save()
+    return emulator
+
+
+def polled(emulator: Emulator, until_given: Callable[[], bool]) -> None:
+    def done() -> bool:
+        emulator.durable.streams.poll()
+        return until_given() and not emulator.lambdas._esm_inflight
+
+    until(done)
+
+
+def moves(given: list[Any]) -> list[tuple[Any, Any]]:
+    """Colours before and after."""
+    found = [change for batch in given for change in batch]
+    images = [
+        [change.get(name, {}).get("colour", {}).get("S") for name in ("OldImage", "NewImage")]
+        for change in found
+    ]
+    return [(old, new) for old, new in images]
+
+
+def test_a_function_is_given_each_change(streamed: Emulator) -> None:
+    given = listen(streamed)
+    streamed.write("_put_item", Item=item("a", "red"))
+    streamed.write("_put_item", Item=item("a", "red"))  # which changes nothing
+    streamed.write("_update_item", **paint("a", "green"))
+    streamed.write("_put_item", Item=item("b", "grey"))  # which the filter leaves out
+    puts = [{"Put": {"TableName": TABLE, "Item": item("c", "blue")}}]
+    streamed.write("_transact_write_items", TransactItems=puts)
+    polled(streamed, lambda: len(moves(given)) == 3)
+    assert moves(given) == [(None, "red"), ("red", "green"), (None, "blue")]
+    numbers = [int(change["SequenceNumber"]) for batch in given for change in batch]
+    assert numbers == sorted(set(numbers))
+    assert not streamed.durable.streams.kept()
+    assert not streamed.durable.streams.poll()
+
+
+def test_a_batch_that_failed_comes_again(streamed: Emulator) -> None:
+    given = listen(streamed, fails=2)
+    streamed.write("_put_item", Item=item("a", "red"))
+    polled(streamed, lambda: len(given) == 3)
+    assert given[0] == given[1] == given[2]
+    assert not streamed.durable.streams.poll()
+
+
+def test_ministacks_own_streams_are_in_memory_alone(emulator: Emulator) -> None:
+    """It keeps where a function had got to, and not what it was to get: records would be passed over."""
+    emulator.close()
+    assert not [part for part in emulator.dynamodb.get_state() if "stream_rec" in part]
+    assert "dynamodb_stream_positions" in emulator.lambdas.get_state()
+
+
+def test_one_batch_at_a_time(streamed: Emulator) -> None:
+    given = listen(streamed, slow=True)
+    streamed.write("_put_item", Item=item("a", "red"))
+    assert streamed.durable.streams.poll()
+    streamed.write("_put_item", Item=item("b", "red"))
+    assert not streamed.durable.streams.poll()
+    streamed.hold.set()
+    polled(streamed, lambda: len(moves(given)) == 2)
+    assert [len(batch) for batch in given] == [1, 1]
+
+
+@pytest.mark.parametrize("snapshot", [False, True], ids=["from the journal", "from a snapshot"])
+def test_changes_that_were_not_worked_on_outlive_a_kill(streamed: Emulator, snapshot: bool) -> None:
+    given = listen(streamed)
+    streamed.write("_put_item", Item=item("a", "red"))
+    polled(streamed, lambda: bool(given))
+    streamed.write("_update_item", **paint("a", "green"))
+    streamed.write("_update_item", **paint("a", "blue"))
+    before = streamed.durable.streams.kept()
+    if snapshot:
+        streamed.durable.compact()
+    for _ in range(2):
+        streamed.killed()
+        assert streamed.durable.streams.kept() == before
+    again = listen(streamed)
+    polled(streamed, lambda: len(moves(again)) == 2)
+    assert moves(again) == [("red", "green"), ("green", "blue")]
+    streamed.killed()
+    assert not streamed.durable.streams.kept()
+
+
+def test_what_a_snapshot_had_worked_on_is_done_in_the_journal_too(streamed: Emulator) -> None:
+    """A snapshot's records are of later than the journal's first line: those are added behind them again."""
+    first, second, third = 1_000, 2_000, 3_000
+    streams, table = streamed.durable.streams, streamed.dynamodb._tables[TABLE]
+    kept = item("a", "green")
+    streams.add(table, third, kept, item("a", "blue"))
+    streams.load(streams.kept())
+    for number, colour in ((first, "red"), (second, "green"), (third, "blue")):
+        streams.add(table, number, None, item("a", colour))
+    streams.worked_on(table["TableArn"], second)
+    assert [int(one["dynamodb"]["SequenceNumber"]) for one in streams.kept()[table["TableArn"]]] == [third]
+    streams.add(table, first, None, kept)
+    streams.sort()
+    numbers = [int(one["dynamodb"]["SequenceNumber"]) for one in streams.kept()[table["TableArn"]]]
+    assert numbers == [first, third]
