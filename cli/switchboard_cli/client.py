@@ -62,13 +62,31 @@ class Api:
         by: Account | Application | None = None,
     ) -> Any:
         """The answer's JSON, None if it has no body."""
+        return _json(self._ask(method, path, body, form, query, "application/json", by))
+
+    def fetch(
+        self, path: str, query: Mapping[str, str | int], accept: str, *, by: Account | Application
+    ) -> httpx.Response:
+        """The answer to a GET as it is, where it is not JSON."""
+        return self._ask("GET", path, None, None, query, accept, by)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        form: Mapping[str, str] | None,
+        query: Mapping[str, str | int] | None,
+        accept: str,
+        by: Account | Application | None,
+    ) -> httpx.Response:
         by = by or self.account
         try:
             with httpx.Client(
                 base_url=self.settings.url,
                 timeout=SECONDS,
                 transport=TRANSPORT,
-                headers={"User-Agent": f"switchboard-cli/{__version__}", "Accept": "application/json"},
+                headers={"User-Agent": f"switchboard-cli/{__version__}", "Accept": accept},
             ) as client:
                 reply = client.request(
                     method, path, json=body, data=form, params=query and dict(query), auth=by
@@ -87,7 +105,7 @@ class Api:
         except httpx.InvalidURL as error:
             raise usage(f"{self.settings.url}{path} is no address", detail=str(error)) from error
         if reply.is_success:
-            return _json(reply)
+            return reply
         raise _refusal(reply, by)
 
 

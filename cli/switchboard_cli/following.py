@@ -134,7 +134,7 @@ def dispatch(show: Callable[[], Body], output: Output, timeout: float | None) ->
         for _ in looks(timeout):
             shown = show()
             timeline.tell(shown)
-            if shown.get("status") != "running":
+            if shown.get("status") not in ("running", "cancelled") or shown.get("report"):
                 return shown
             screen.waits(_waiting(shown))
     raise CliError(
@@ -199,8 +199,10 @@ def _goal(step: Body) -> str:
 
 def _unmet(step: Body) -> str:
     """Why the next step had to begin."""
-    status = step.get("status")
-    if status in BAD:
+    status, reason = step.get("status"), step.get("reason")
+    if reason in ("rejected", "undeliverable", "refused"):
+        return f"{reason}: on to the next"
+    if status in BAD and not reason:
         return "failed: on to the next"
     condition = step.get("condition_status")
     return f"not {condition} in {step.get('expiry_time')} s: on to the next" if condition else ""

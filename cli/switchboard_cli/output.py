@@ -18,9 +18,9 @@ from rich.text import Text
 from switchboard_cli.errors import CliError
 
 _STYLES = {
-    "green": ("delivered", "read", "completed", "verified", "approved", "signed", "success"),
+    "green": ("delivered", "read", "completed", "verified", "approved", "signed", "success", "met"),
     "red": ("rejected", "undeliverable", "error", "failed", "bad signature", "disabled"),
-    "yellow": ("pending", "unsigned", "not checked", "paused"),
+    "yellow": ("pending", "unsigned", "not checked", "paused", "cancelled", "timed out"),
     "cyan": ("accepted", "submitted", "running", "inbound"),
 }
 _COLOURS = {word: colour for colour, words in _STYLES.items() for word in words}

@@ -26,7 +26,8 @@ class FakeApi:
     broken: Exception | None = None
 
     def on(self, route: str, *answers: Any, status: int = 200) -> None:
-        """`route` as in "GET /v2/applications"; an answer is a JSON body, bytes, or None for an empty one."""
+        """`route` as in "GET /v2/applications"; an answer is a JSON body, bytes, None for an empty
+        one, or a whole response."""
         method, path = route.split(" ")
         self._answers.setdefault((method, path), []).extend((status, answer) for answer in answers)
 
@@ -37,6 +38,8 @@ class FakeApi:
         found = self._answers.get((request.method, request.url.path))
         assert found, f"nobody told what {request.method} {request.url.path} answers"
         status, answer = found.pop(0) if len(found) > 1 else found[0]
+        if isinstance(answer, httpx.Response):
+            return answer
         if isinstance(answer, bytes):
             return httpx.Response(status, content=answer, headers={"content-type": "text/html"})
         return httpx.Response(status) if answer is None else httpx.Response(status, json=answer)

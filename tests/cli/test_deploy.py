@@ -64,6 +64,20 @@ SEND += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
 LIST = ["list", "stack-outputs", *STACK, "--output", "json"]
 
 
+@pytest.mark.parametrize("ends", [0, 2])
+def test_the_console_is_built_before(sam: Sam, run: Run, ends: int) -> None:
+    Path("console").mkdir()
+    Path("console/package.json").write_text("{}")
+    Path("Makefile").write_text(f"console:\n\t@touch built; exit {ends}\n.PHONY: console\n")
+    result = run("deploy", "--region", "eu-west-1", code=1 if ends else 0)
+    assert Path("built").exists()
+    assert "$ make console" in result.stderr
+    if ends:
+        assert "make console ended with 2" in result.stderr
+    else:
+        assert sam.calls[0] == ["build"]
+
+
 def test_deploy_builds_deploys_and_says_where_it_is(sam: Sam, run: Run) -> None:
     result = run("deploy", "--region", "eu-west-1")
     assert sam.calls == [["build"], SEND, LIST]

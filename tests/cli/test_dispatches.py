@@ -293,3 +293,134 @@ def test_an_interrupted_following_says_how_to_go_on(
     monkeypatch.setattr(following, "sleep", interrupt)
     api.on(ROUTE, shown({}, {}))
     assert f"dispatch:show {UUID} --follow" in run("dispatch:show", UUID, "--follow", code=130).stderr
+
+
+# --- why, what for, and enough of it -------------------------------------------------------------
+
+
+def test_show_tells_how_each_step_fared(api: FakeApi, run: Run) -> None:
+    first = {
+        **DELIVERED,
+        "state": "timed_out",
+        "reason": "timeout",
+        "deadline": at(600),
+        "account": "messenger/default",
+    }
+    last = {
+        **ARRIVED,
+        "state": "met",
+        "reason": "met",
+        "deadline": at(900),
+        "usage": {"price": "0.02", "currency": "EUR"},
+    }
+    api.on(ROUTE, shown(first, last))
+    lines = [line.split() for line in run("dispatch:show", UUID).stdout.splitlines()]
+    told = [[word for word in line if ":" not in word] for line in lines]
+    assert ["1", "messenger", "timed", "out", "timeout", "messenger/default"] in told
+    assert ["2", "sms", "met", "met", "0.02", "EUR"] in told
+
+
+def test_the_timeline_tells_why(api: FakeApi, run: Run) -> None:
+    refused = {**REJECTED, "state": "failed", "reason": "refused"}
+    api.on(ROUTE, shown(refused, SENT))
+    assert ["step", "1", "messenger", "refused:", "on", "to", "the", "next"] in told(
+        run("dispatch:show", UUID)
+    )
+
+
+STORY = {
+    "dispatch_uuid": UUID,
+    "state": "completed",
+    "summary": "SMS was delivered, in step 2 of 2: Messenger was not read in its time.",
+    "lines": [
+        {"at": at(0), "step": None, "text": "Accepted.", "evidence": {}},
+        {"at": at(600), "step": 0, "text": "Its time is over.", "evidence": {"deadline": at(600)}},
+    ],
+}
+
+
+def test_explain(api: FakeApi, run: Run) -> None:
+    api.on(f"{ROUTE}/explain", STORY)
+    lines = run("dispatch:explain", UUID).stdout.splitlines()
+    assert lines[:3] == [f"Dispatch {UUID} completed", STORY["summary"], ""]
+    assert [line.split()[1:] for line in lines[3:]] == [
+        ["Accepted."],
+        ["step", "1", "Its", "time", "is", "over."],
+    ]
+    assert json.loads(run("dispatch:explain", UUID, "--json").stdout) == STORY
+
+
+def test_cancel(api: FakeApi, run: Run) -> None:
+    api.on(f"DELETE /v0.1/dispatch/{UUID}", shown(DELIVERED, {}, "cancelled"))
+    lines = run("dispatch:cancel", UUID).stdout.splitlines()
+    assert lines[0].endswith(f"Dispatch cancelled: {UUID}")
+    assert lines[1:] == ["  step 1 messenger delivered"]
+    assert json.loads(run("dispatch:cancel", UUID, "--json").stdout)["status"] == "cancelled"
+
+
+def test_cancel_what_has_ended(api: FakeApi, run: Run) -> None:
+    problem = {"title": "Conflict", "detail": "The dispatch has ended (completed)"}
+    api.on(f"DELETE /v0.1/dispatch/{UUID}", problem, status=409)
+    assert "The dispatch has ended (completed)" in run("dispatch:cancel", UUID, code=1).stderr
+
+
+@pytest.mark.usefixtures("time_passes")
+def test_following_what_is_cancelled_waits_for_its_report(api: FakeApi, run: Run) -> None:
+    end = shown(DELIVERED, {}, "cancelled", **report("cancelled", ("messenger", "delivered")))
+    api.on(ROUTE, shown(DELIVERED, {}, "cancelled"), end)
+    assert "Report cancelled" in run("dispatch:show", UUID, "--follow", code=1).stdout
+
+
+PRICE = {"floor": "0.0100", "ceiling": "0.0600", "currency": "EUR"}
+DRY = {
+    "parts": 1,
+    "price": PRICE,
+    "timeline": [
+        {"step": 0, "earliest": 0, "latest": 0, "ends_at_latest": 600},
+        {"step": 1, "earliest": 0, "latest": 600, "ends_at_latest": 259_800},
+    ],
+    "warnings": [
+        {"step": 1, "code": "opted_out", "name": "workflow[1].to", "text": "they opted out"},
+        {"step": None, "code": "x", "name": "", "text": "of all"},
+    ],
+    "steps": [
+        {"step": 0, "channel": "messenger", "accounts": ["messenger/default"], "parts": None, "price": None},
+        {
+            "step": 1,
+            "channel": "sms",
+            "accounts": ["aws/default"],
+            "parts": 1,
+            "encoding": "GSM-7",
+            "price": {"floor": "0.0600", "ceiling": "0.0600", "currency": "EUR"},
+            "refused": True,
+        },
+    ],
+}
+
+
+def test_dry_run(api: FakeApi, run: Run) -> None:
+    api.on("POST /v0.1/dispatch/dry-run", DRY)
+    result = run(*CREATE, "--dry-run", "--max-price", "0.5")
+    assert api.routes == ["POST /v0.1/dispatch/dry-run"]
+    assert api.sent() == {"template": "failover", "workflow": [FIRST, LAST], "max_price": "0.5"}
+    lines = result.stdout.splitlines()
+    assert lines[0].endswith("Nothing was sent. It can cost 0.0100 to 0.0600 EUR")
+    rows = [line.split() for line in lines]
+    assert ["1", "messenger", "messenger/default", "0", "s"] in rows
+    assert [
+        "2",
+        "sms",
+        "aws/default",
+        "1",
+        "GSM-7",
+        "0.0600",
+        "EUR",
+        "0",
+        "to",
+        "600",
+        "s",
+        "refused",
+    ] in rows
+    assert "! step 2: they opted out workflow[1].to" in result.stdout
+    assert "! of all" in result.stdout
+    assert json.loads(run(*CREATE, "--dry-run", "--json").stdout) == DRY

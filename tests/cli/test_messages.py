@@ -285,3 +285,15 @@ def test_channels_are_the_api_s() -> None:
         assert capability.sender in channels.party(channel.value, "x", is_sender=True)
         assert capability.recipient in channels.party(channel.value, "x", is_sender=False)
         assert (channel.value in channels.WITHOUT_RECEIPTS) == (not capability.proves)
+
+
+def test_dry_run(api: FakeApi, run: Run) -> None:
+    price = {"floor": None, "ceiling": None, "currency": "EUR"}
+    step = {"step": 0, "channel": "sms", "accounts": ["aws/default"], "parts": 1, "price": price}
+    told = {"parts": 1, "price": price, "timeline": [{"earliest": 0, "latest": 0}], "warnings": []}
+    api.on("POST /v1/messages/dry-run", told | {"steps": [step]})
+    words = ("-c", "sms", "-f", "Acme", "-t", "447700900100", "--text", "Hi", "--max-price", "0.05")
+    result = run("message:send", *words, "--dry-run")
+    assert "Nothing was sent. It can cost what nobody knows" in result.stdout
+    assert api.routes == ["POST /v1/messages/dry-run"]
+    assert api.sent()["max_price"] == "0.05"

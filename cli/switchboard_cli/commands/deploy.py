@@ -76,7 +76,7 @@ def deploy(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deploy Switchboard into your AWS account: sam build, then sam deploy.
+    """Deploy Switchboard into your AWS account: make console, sam build, then sam deploy.
 
     [dim]switchboard deploy --stack-name switchboard --region eu-west-1 --no-guided[/dim]
     """
@@ -109,6 +109,7 @@ def deploy(
         here.output.note(f"sam {shlex.join(build)}\nsam {shlex.join(send)}")
         if not confirm("Go on?", default=True):
             raise usage("Nothing was deployed")
+    _build_console(here, project)
     _run(here, sam, build, project, "it needs make, and a python3 with pip; --use-container builds in Docker")
     _run(
         here,
@@ -131,6 +132,23 @@ def _tell(here: Session, outputs: Mapping[str, str], region: str, profile: str |
     here.output.done("Deployed:", url)
     here.output.next("The API key and secret are in Secrets Manager:", shlex.join(read))
     here.output.next("Keep them for this command:", f"switchboard setup KEY --url {url}")
+
+
+def _build_console(here: Session, project: Path) -> None:
+    """The console's pages, which `sam build` takes as they are: it copies each function's folder alone."""
+    if not (project / "console" / "package.json").is_file():
+        return
+    is_built = (project / "functions" / "console" / "static" / "index.html").is_file()
+    make = shutil.which("make")
+    if make is None and not is_built:
+        raise usage("There is no `make` on this machine, to build the console with", "install it; then again")
+    if make is None:
+        here.output.note("Without make the console is deployed as it was built last")
+        return
+    here.output.note("$ make console")
+    code = subprocess.run([make, "console"], cwd=project, stdout=2, check=False).returncode
+    if code:
+        raise CliError(Code.REFUSED, f"make console ended with {code}", hint="it needs npm, or pip to get it")
 
 
 def _run(here: Session, sam: str, arguments: list[str], project: Path, hint: str) -> None:

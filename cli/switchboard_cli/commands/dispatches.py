@@ -1,15 +1,16 @@
-"""dispatch:create, dispatch:show."""
+"""dispatch:create, dispatch:show, dispatch:explain, dispatch:cancel."""
 
 import re
 from typing import Annotated, Any
 
 import typer
 
-from switchboard_cli import channels, client, following, session
+from switchboard_cli import channels, client, following, rehearsing, session
 from switchboard_cli.client import Body
 from switchboard_cli.errors import Code, usage
 from switchboard_cli.files import json_argument
 from switchboard_cli.output import coloured, text
+from switchboard_cli.rehearsing import DryRun, MaxPrice
 from switchboard_cli.session import AsAccount, AsJson, Session
 
 _PATH = "/v0.1/dispatch"
@@ -56,6 +57,8 @@ def create(
         typer.Option("--wait/--no-wait", help="Follow it until it ends.", show_default=False, metavar=""),
     ] = True,
     timeout: Timeout = None,
+    max_price: MaxPrice = None,
+    dry_run: DryRun = False,
     as_account: AsAccount = False,
     as_json: AsJson = False,
 ) -> None:
@@ -70,7 +73,14 @@ def create(
             "Name the steps, or a file that has them", "--step CHANNEL:FROM:TO:read:600, or --file FILE"
         )
     body = _from_file(file) if file else _from_steps(steps or [], texts or [], client_ref)
+    if max_price is not None:
+        if not isinstance(body, dict):
+            raise usage("The file is no dispatch, so it has no --max-price", "an object, or a list of steps")
+        body["max_price"] = max_price
     by = here.api.sender(as_account)
+    if dry_run:
+        rehearsing.show(here.output, here.api.call("POST", f"{_PATH}/dry-run", body, by=by))
+        return
     made = here.api.call("POST", _PATH, body, by=by)
     uuid = made["dispatch_uuid"]
     here.output.done("Dispatch started:", uuid)
@@ -92,7 +102,7 @@ def show(
     as_account: AsAccount = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a dispatch: what happened when, and its final report."""
+    """Show a dispatch: what happened when, how each step fared, and its final report."""
     here = session.of(context)
     by = here.api.sender(as_account)
     if follow:
@@ -104,7 +114,66 @@ def show(
         return
     here.output.line(text("Dispatch"), text(uuid, "bold"), coloured(found["status"]))
     following.Timeline(here.output.line).tell(found)
+    _steps(here, found)
     _report(here, found)
+
+
+def explain(
+    context: typer.Context,
+    uuid: Annotated[str, typer.Argument(metavar="UUID", help="The dispatch's.")],
+    as_account: AsAccount = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what became of a dispatch, and why, in sentences."""
+    here = session.of(context)
+    found = here.api.call("GET", f"{_PATH}{client.path(uuid)}/explain", by=here.api.sender(as_account))
+    if here.as_json:
+        here.output.json(found)
+        return
+    here.output.line(text("Dispatch"), text(uuid, "bold"), coloured(found["state"]))
+    here.output.line(found["summary"])
+    here.output.line("")
+    for line in found["lines"]:
+        step = "" if line.get("step") is None else f"step {line['step'] + 1}"
+        here.output.line(" ", following.clock(line["at"]), text(f"{step:<7}", "dim"), line["text"])
+
+
+def cancel(
+    context: typer.Context,
+    uuid: Annotated[str, typer.Argument(metavar="UUID", help="The dispatch's.")],
+    as_account: AsAccount = False,
+    as_json: AsJson = False,
+) -> None:
+    """Call a dispatch off: what is not with a provider yet is not sent."""
+    here = session.of(context)
+    found = here.api.call("DELETE", f"{_PATH}{client.path(uuid)}", by=here.api.sender(as_account))
+    if here.as_json:
+        here.output.json(found)
+        return
+    here.output.done("Dispatch cancelled:", uuid)
+    out = [step for step in found["steps"] if step.get("status") not in (None, "accepted")]
+    for step in out:
+        here.output.line(" ", f"step {step['step'] + 1}", step["channel"], coloured(step["status"]))
+
+
+def _steps(here: Session, found: Body) -> None:
+    """How each step fared; an older API does not say so."""
+    rows = [
+        (
+            str(step["step"] + 1),
+            step["channel"],
+            coloured(str(step["state"]).replace("_", " ")),
+            str(step.get("reason") or "").replace("_", " "),
+            following.clock(step["deadline"]) if step.get("deadline") else "",
+            step.get("account") or "",
+            following.price(step.get("usage")),
+        )
+        for step in found.get("steps") or []
+        if step.get("state")
+    ]
+    if rows:
+        here.output.line("")
+        here.output.table(("step", "channel", "state", "reason", "deadline", "by", "price"), rows)
 
 
 def _follow(here: Session, uuid: str, by: Any, timeout: float | None) -> None:
@@ -200,4 +269,13 @@ def _step(word: str, said: str, *, is_last: bool) -> Body:
 
 
 def add_to(app: typer.Typer) -> None:
-    session.register(app, "Messages and dispatches", {"dispatch:create": create, "dispatch:show": show})
+    session.register(
+        app,
+        "Messages and dispatches",
+        {
+            "dispatch:create": create,
+            "dispatch:show": show,
+            "dispatch:explain": explain,
+            "dispatch:cancel": cancel,
+        },
+    )

@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from switchboard_cli import channels, client, following, session
+from switchboard_cli import channels, client, following, rehearsing, session
 from switchboard_cli.client import Body
 from switchboard_cli.errors import Code, usage
 from switchboard_cli.files import json_argument
 from switchboard_cli.output import coloured, text
+from switchboard_cli.rehearsing import DryRun, MaxPrice
 from switchboard_cli.session import AsAccount, AsJson, Session
 
 _PANEL = "Messages and dispatches"
@@ -64,6 +65,7 @@ def send(
     webhook_url: Annotated[
         str | None, typer.Option("--webhook-url", help="Told of this message instead.", metavar="URL")
     ] = None,
+    max_price: MaxPrice = None,
     failover: Annotated[
         str | None,
         typer.Option(
@@ -91,6 +93,7 @@ def send(
     timeout: Annotated[
         float, typer.Option("--timeout", help="Wait so long at most.", min=1, metavar="SECONDS")
     ] = WAIT_SECONDS,
+    dry_run: DryRun = False,
     as_account: AsAccount = False,
     as_json: AsJson = False,
 ) -> None:
@@ -122,11 +125,14 @@ def send(
         body |= {"message_type": kind, kind: _content(kind, value, caption, parameters or [])}
     if template and body["channel"] == "whatsapp":
         body["whatsapp"] = {"policy": "deterministic", "locale": locale} | body.get("whatsapp", {})
-    optional = {"client_ref": client_ref, "ttl": ttl, "webhook_url": webhook_url}
+    optional = {"client_ref": client_ref, "ttl": ttl, "webhook_url": webhook_url, "max_price": max_price}
     body |= {name: value for name, value in optional.items() if value is not None}
     if failover:
         body["failover"] = json_argument(failover, "--failover")
     by = here.api.sender(as_account)
+    if dry_run:
+        rehearsing.show(here.output, here.api.call("POST", f"{_PATH}/dry-run", body, by=by))
+        return
     made = here.api.call("POST", _PATH, body, by=by)
     uuid = made["message_uuid"]
     if not (wait or until):
