@@ -17,6 +17,7 @@ import boto3
 import httpx
 from moto.sqs.models import sqs_backends
 
+from switchboard.outgoing import Guard, Transport
 from tests.support.template import ROOT, state_machine, template
 
 API_KEY, API_SECRET = "localkey", "localsecret"
@@ -319,8 +320,24 @@ def _addresses(host: str) -> list[str]:
 
 def _client(transport: httpx.MockTransport, /, **kwargs: Any) -> httpx.Client:
     kwargs.pop("limits", None)
+    instead = kwargs.get("transport")
+    if isinstance(instead, Transport):
+        transport = _guarded(transport, instead.guard)
     # A proxy of the environment would have its certificates read.
     return _REAL_CLIENT(**kwargs | {"transport": transport, "trust_env": False})
+
+
+def _guarded(transport: httpx.MockTransport, guard: Guard) -> httpx.MockTransport:
+    """As a connection is made only where the guard lets it."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        try:
+            guard.open_addresses(request.url.host)
+        except (OSError, UnicodeError) as error:
+            raise httpx.ConnectError("the name stands for nothing") from error
+        return transport.handle_request(request)
+
+    return httpx.MockTransport(handle)
 
 
 _REAL_CLIENT = httpx.Client

@@ -177,7 +177,9 @@ class Media:
             client = self.client()
         else:
             client = self.outgoing().client
-            self._admit(request.url)
+            fault = self.outgoing().guard.fault(request.url)
+            if fault:
+                raise Rejected(1380, fault)
         body = bytearray()
         # What is unpacked could be a thousand times as much as what came.
         request.headers["accept-encoding"] = "identity"
@@ -206,15 +208,6 @@ class Media:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise Rejected(1380, "not an address") from error
         except httpx.TransportError as error:
-            raise Unavailable(1380, type(error).__name__) from error
-
-    def _admit(self, url: httpx.URL) -> None:
-        """Only the internet: an address is the caller's, and our own network is none of their business."""
-        try:
-            self.outgoing().guard.admit(url)
-        except Refused as error:
-            raise Rejected(1380, str(error)) from error
-        except OSError as error:
             raise Unavailable(1380, type(error).__name__) from error
 
 

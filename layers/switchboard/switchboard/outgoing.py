@@ -1,9 +1,9 @@
 """Calls to addresses that somebody else chose: clients' webhooks, and media.
 
-They reach the public internet and nothing else. Every address that a name stands for is looked at before
-the call, and again when the connection is made, which goes to the very address that was looked at: a name
-that means something else by then gets nowhere. No redirect is followed, and a call ends in the time that it
-is given, however steadily its answer drips.
+They reach the public internet and nothing else. Every address that a name stands for is looked at when the
+connection is made, which goes to the very address that was looked at: a name that means something else by
+then gets nowhere. No redirect is followed, and a call ends in the time that it is given, however steadily its
+answer drips.
 """
 
 import re
@@ -97,16 +97,6 @@ class Guard:
                 is_open = True  # a name
         return None if is_open else NOT_PUBLIC
 
-    def admit(self, url: httpx.URL) -> None:
-        """Refused if this must not be called; OSError while its name cannot be looked up."""
-        try:
-            fault = self.fault(url)
-            if fault:
-                raise Refused(fault)
-            self.open_addresses(url.host)
-        except UnicodeError:
-            raise Refused(NOT_AN_ADDRESS) from None
-
     def open_addresses(self, host: str) -> Sequence[str]:
         """What a name stands for, if all of it may be called. Refused or OSError."""
         found = addresses(host)
@@ -154,7 +144,9 @@ class Outgoing:
         """Refused if this must not be called, NoAnswer if nothing came of it."""
         try:
             target = httpx.URL(url)
-            self.guard.admit(target)
+            fault = self.guard.fault(target)
+            if fault:
+                raise Refused(fault)
             with (
                 within(CONNECT_SECONDS + ANSWER_SECONDS),
                 # Only status and headers count: a body could be endless, or broken.
@@ -205,6 +197,7 @@ class Transport(httpx.HTTPTransport):
     """Connects only where a guard lets it, and knows of no proxy. Refused leaves it as it is."""
 
     def __init__(self, guard: Guard, limits: httpx.Limits) -> None:
+        self.guard = guard
         context = httpx.create_ssl_context()
         super().__init__(verify=context, limits=limits)
         # It has no setting for this; a test tells if it does not take it any more.
