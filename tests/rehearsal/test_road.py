@@ -96,9 +96,16 @@ def test_layers_are_small(for_aws: Project, architecture: str) -> None:
 def test_functions_are_their_code_and_nothing_else(for_aws: Project) -> None:
     for name, resource in template()["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
-            files = sorted((for_aws.built / name).rglob("*"))
-            assert [file.name for file in files] == ["app.py"]
-            assert files[0].read_bytes() == (ROOT / resource["Properties"]["CodeUri"] / "app.py").read_bytes()
+            folder = for_aws.built / name
+            files = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+            pages = {file for file in files if file.startswith("static/")}
+            assert files - pages == {"app.py"}
+            code = (folder / "app.py").read_bytes()
+            assert code == (ROOT / resource["Properties"]["CodeUri"] / "app.py").read_bytes()
+            if name == "ConsoleFunction":
+                assert "static/index.html" in pages
+            else:
+                assert not pages
 
 
 # --- deployed --------------------------------------------------------------------------------------
@@ -254,8 +261,10 @@ def test_what_people_write(deployed: Deployed, client: httpx.Client, mailbox: Ma
 def test_functions_take_their_events(deployed: Deployed, name: str) -> None:
     """Under the runtime client that AWS runs them with."""
     function, _ = name.split("/")
-    key, _ = base64.b64decode(basic(deployed.owner).removeprefix("Basic ")).decode().split(":", 1)
+    key, secret = base64.b64decode(basic(deployed.owner).removeprefix("Basic ")).decode().split(":", 1)
     event = json.loads((EVENTS / f"{name}.json").read_text().replace("localkey", key))
+    if isinstance(event.get("body"), str):
+        event["body"] = event["body"].replace('"localsecret"', json.dumps(secret))
     if event.get("headers", {}).get("authorization", "").startswith("Basic "):
         event["headers"]["authorization"] = basic(deployed.owner)
     physical = deployed.account.resources()[f"{function.capitalize()}Function"]
