@@ -444,10 +444,29 @@ def redactions() -> dict[str, Any]:
 
 
 def failed_webhooks() -> dict[str, Any]:
-    tag = "Failed webhooks (ours)"
+    tag = "Webhooks (ours)"
     owner, ids = text(1, 100, "^[A-Za-z0-9-]+$"), array(text(1, 100), 1, 100)
     period = {"to": MOMENT, "cursor": CURSOR}
     return {
+        "/v0.1/webhooks/endpoints": {
+            "get": operation(
+                "listWebhookEndpoints",
+                tag,
+                "Show whether webhooks' endpoints take events",
+                ANYBODY,
+                answers(
+                    {200: answered("Those of so many applications.", ref("schemas", "WebhookEndpoints"))},
+                    REFUSED,
+                    UNAUTHORISED,
+                    NOT_THERE,
+                ),
+                parameters=[
+                    in_query("application_id", owner),
+                    in_query("page_size", integer(1, 100, default=20)),
+                    in_query("cursor", CURSOR),
+                ],
+            )
+        },
         "/v0.1/webhooks/failed": {
             "get": operation(
                 "listFailedWebhooks",
@@ -1346,6 +1365,24 @@ def management() -> dict[str, Schema]:
                 "page_size": integer(1, 100),
                 "_embedded": array(ref("schemas", "ExternalAccount")),
                 "_links": LINKS,
+            }
+        ),
+        "WebhookEndpoints": obj(
+            {
+                "endpoints": array(
+                    obj(
+                        {
+                            "application_id": {"type": ["string", "null"]},
+                            "kind": {"enum": ["status_url", "inbound_url"]},
+                            "address": TEXT,
+                            "state": {"enum": ["answering", "failing", "left_alone", "gone", "unknown"]},
+                            "since": either(MOMENT, {"type": "null"}),
+                            "reason": {"type": ["string", "null"]},
+                            "retry_at": either(MOMENT, {"type": "null"}),
+                        }
+                    )
+                ),
+                "cursor": {"type": ["string", "null"]},
             }
         ),
         "FailedWebhooks": obj(

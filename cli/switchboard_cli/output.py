@@ -18,9 +18,12 @@ from rich.text import Text
 from switchboard_cli.errors import CliError
 
 _STYLES = {
-    "green": ("delivered", "read", "completed", "verified", "approved", "signed", "success", "met"),
-    "red": ("rejected", "undeliverable", "error", "failed", "bad signature", "disabled"),
-    "yellow": ("pending", "unsigned", "not checked", "paused", "cancelled", "timed out"),
+    "green": (
+        *("delivered", "read", "completed", "verified", "approved"),
+        *("signed", "success", "met", "answering"),
+    ),
+    "red": ("rejected", "undeliverable", "error", "failed", "bad signature", "disabled", "failing", "gone"),
+    "yellow": ("pending", "unsigned", "not checked", "paused", "cancelled", "timed out", "left alone"),
     "cyan": ("accepted", "submitted", "running", "inbound"),
 }
 _COLOURS = {word: colour for colour, words in _STYLES.items() for word in words}

@@ -1,4 +1,5 @@
-"""GET /v0.1/webhooks/failed and POST /v0.1/webhooks/replay: events that a client did not take."""
+"""GET /v0.1/webhooks/failed and POST /v0.1/webhooks/replay: events that a client did not take; and
+GET /v0.1/webhooks/endpoints: whether clients' endpoints take any."""
 
 from typing import Any
 
@@ -24,6 +25,13 @@ def failed() -> Response[str]:
     asked = wire.period(dict(app.current_event.query_string_parameters or {}))
     events, following = services.replaying.page(asked, caller)
     return api.answer(200, wire.answer(events, following, asked))
+
+
+@app.get("/v0.1/webhooks/endpoints")
+def endpoints() -> Response[str]:
+    caller = services.callers.identify(app.current_event.headers)
+    asked = wire.endpoints(dict(app.current_event.query_string_parameters or {}))
+    return api.answer(200, wire.endpoints_answer(*services.answering.page(asked, caller)))
 
 
 @app.post("/v0.1/webhooks/replay")

@@ -138,4 +138,5 @@ def test_roles_allow_what_else_there_is(
         time.sleep(0.1)
     assert owner.get("/v0.1/contacts/whatsapp/447700900655").json()["senders"] == []
     assert owner.get("/v0.1/webhooks/failed").status_code == 200
+    assert owner.get("/v0.1/webhooks/endpoints").status_code == 200
     assert owner.post("/v0.1/webhooks/replay", json={"event_ids": ["none"]}).status_code == 404

@@ -470,6 +470,7 @@ OF_ANYBODY = {
     ("GET", "/v0.1/media/{message_uuid}"),
     ("POST", "/v0.1/redact"),
     ("GET", "/v0.1/redact/{redaction_id}"),
+    ("GET", "/v0.1/webhooks/endpoints"),
     ("GET", "/v0.1/webhooks/failed"),
     ("POST", "/v0.1/webhooks/replay"),
     ("GET", "/v0.1/templates"),

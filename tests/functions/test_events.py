@@ -79,6 +79,7 @@ EXPECTED: dict[str, Any] = {
     "notify/webhooks": {"batchItemFailures": []},
     "ingest/ingest": {"batchItemFailures": []},
     "media/get": 404,
+    "webhooks/endpoints": 200,
     "webhooks/failed": 200,
     "webhooks/replay": 202,
     "count/changes": {"state": {}},

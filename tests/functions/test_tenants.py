@@ -114,6 +114,7 @@ OTHERWISE: dict[Route, str] = {
     ("POST", "/v1/messages/dry-run"): "makes nothing: test_rehearsing.py",
     ("POST", "/v0.1/redact"): "erases the caller's own: test_redacting.py",
     ("GET", "/v0.1/contacts/{channel}/{person}"): "people as the caller's senders know them: test_contacts",
+    ("GET", "/v0.1/webhooks/endpoints"): "the caller's own: test_webhook_endpoints.py",
     ("GET", "/v0.1/webhooks/failed"): "the caller's own: test_failed_events",
     ("POST", "/v0.1/webhooks/replay"): "the caller's own: test_failed_events",
 }

@@ -7,6 +7,7 @@ does answer, only slowly. So the most that one endpoint can hold up is one worke
 without an answer it is left alone for 10 s, doubling to 5 min, and then tried with one event.
 
 What is in the table costs a write when an endpoint changes, and a read every two seconds while it does not.
+Whether it takes what it is told is noted there too, when that changes, for who asks (answering.py).
 """
 
 import threading
@@ -18,7 +19,7 @@ from typing import Literal
 from uuid import uuid4
 
 from switchboard import clock, logs
-from switchboard.store.endpoints import EndpointState, EndpointStore
+from switchboard.store.endpoints import EndpointState, EndpointStore, address
 from switchboard.watching import Watch
 
 SLOW_SECONDS = 3.0
@@ -33,6 +34,8 @@ WAIT_SECONDS = 1.0
 """How long an event waits for a turn that has just begun, before it goes back to the queue."""
 AT_ONCE = 10
 """Calls that the one worker makes side by side to an endpoint that answers slowly."""
+NOTED_SECONDS = 30.0
+"""In which one process notes once that an endpoint fails: some take every second event."""
 _KNOWN_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 _REMEMBERED = 1000
@@ -55,6 +58,8 @@ class _Known:
     """Being made by this process, or about to be."""
     asking: int = 0
     """Of these, the ones that the table has not let begin yet."""
+    note_again_at: float = 0.0
+    """When this process may next note that it fails."""
 
 
 @dataclass
@@ -63,14 +68,16 @@ class Turn:
 
     began: float = field(default_factory=lambda: monotonic())
     outcome: Literal["answered", "failed", "unknown"] = "unknown"
+    fault: str | None = None
+    """Why the event was not taken, in a few words of ours; None if it was."""
 
-    def answered(self) -> None:
+    def answered(self, fault: str | None = None) -> None:
         """With any status."""
-        self.outcome = "answered"
+        self.outcome, self.fault = "answered", fault
 
-    def failed(self) -> None:
+    def failed(self, fault: str = "no answer") -> None:
         """Not reached, or no answer in time."""
-        self.outcome = "failed"
+        self.outcome, self.fault = "failed", fault
 
 
 class Endpoints:
@@ -103,12 +110,9 @@ class Endpoints:
 
     @contextmanager
     def turn(self, owner: str, url: str) -> Iterator[Turn]:
-        """One call inside `with`, which says how it ended. NotNow if there can be none.
-
-        What concerns orders and not this one: messages of one endpoint may have addresses that differ after
-        the `?`.
-        """
-        key = owner, url.partition("#")[0].partition("?")[0]
+        """One call inside `with`, which says how it ended, also where it leaves by an error. NotNow if there
+        can be none."""
+        key = owner, address(url)
         known = self._begin(key)
         turn = Turn()
         try:
@@ -118,7 +122,7 @@ class Endpoints:
             with self._changed:
                 known.calls -= 1
                 self._changed.notify_all()
-        self._end(key, turn)
+            self._end(key, turn)
 
     def _begin(self, key: tuple[str, str]) -> _Known:
         end = monotonic() + WAIT_SECONDS
@@ -200,16 +204,40 @@ class Endpoints:
         with self._changed:
             known = self._known.setdefault(key, _Known())
             is_last = not known.calls
-        now = clock.now()
+            is_news = turn.outcome == "answered" and self._is_news(known, turn.fault)
+        now, fault = clock.now(), turn.fault
         if turn.outcome == "failed":
-            self._learn(known, lambda: self._store.failed(*key, now, FAULTS, FIRST_PAUSE, LONGEST_PAUSE))
+            self._learn(
+                known,
+                lambda: self._store.failed(*key, now, fault or "", FAULTS, FIRST_PAUSE, LONGEST_PAUSE),
+            )
         elif turn.outcome == "answered":
             fast = monotonic() - turn.began < SLOW_SECONDS
             ends_soon = known.state.expires_at < now.timestamp() + 86_400
-            if not (fast and known.state.trusted) or ends_soon:
+            if is_news or not (fast and known.state.trusted) or ends_soon:
+                release = fast or is_last
                 self._learn(
-                    known, lambda: self._store.answered(*key, now, fast=fast, release=fast or is_last)
+                    known, lambda: self._store.answered(*key, now, fast=fast, release=release, fault=fault)
                 )
+
+    @staticmethod
+    def _is_news(known: _Known, fault: str | None) -> bool:
+        """Whether the table has to be told that it takes events, or does not, as nothing else is to be told.
+
+        Whoever asks next hears that it has been: of many that end together one tells it. If that comes to
+        nothing, the next look at the table shows it.
+        """
+        takes = fault is None
+        if known.state.takes_events is takes:
+            return False
+        if not takes:
+            if monotonic() < known.note_again_at:
+                return False
+            known.note_again_at = monotonic() + NOTED_SECONDS
+        now = clock.milliseconds(clock.now())
+        since = {"answering_since": now if takes else 0, "failing_since": 0 if takes else now}
+        known.state = known.state.model_copy(update=since)
+        return True
 
     def _learn(self, known: _Known, ask: Callable[[], EndpointState]) -> None:
         """What the table says. Without its help nobody is kept waiting."""

@@ -232,7 +232,7 @@ class Notifying:
         try:
             answer = self._call(event.owner, url, body, headers)
         except Refused as refused:
-            self._put_aside(event, record, f"not called: it {refused}")
+            self._put_aside(event, record, _not_called(refused))
         except NotNow as busy:
             reason = "left alone, as it did not answer" if busy.left_alone else "its turn did not come"
             self._again(event, record, _turn(busy, record), reason)
@@ -246,20 +246,20 @@ class Notifying:
         with self.endpoints.turn(owner, url) as turn:
             try:
                 answer = self.outgoing.post(url, body, headers)
-            except Refused:
-                turn.answered()
+            except Refused as refused:
+                turn.answered(_not_called(refused))
                 raise
-            except NoAnswer:
-                turn.failed()
+            except NoAnswer as nothing:
+                turn.failed(str(nothing))
                 raise
-            turn.answered()
+            turn.answered(_fault(answer))
             return answer
 
     def _answered(self, event: Event, record: Record, url: str, answer: Answer) -> None:
-        if 200 <= answer.status < 300:
+        reason = _fault(answer)
+        if reason is None:
             return
         measures.count(measures.WEBHOOK_FAILURES)
-        reason = f"answered {answer.status}"
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= 500:
             self._again(event, record, _asked(answer, record), reason)
             return
@@ -332,6 +332,15 @@ def _bytes(body: dict[str, Any]) -> bytes:
 def _since(news: News, record: Record) -> int:
     """When what an entry tells of was queued first, in ms."""
     return news.since or clock.milliseconds(record.queued_at)
+
+
+def _fault(answer: Answer) -> str | None:
+    """Why an answer does not take an event; None if it does."""
+    return None if 200 <= answer.status < 300 else f"answered {answer.status}"
+
+
+def _not_called(refused: Refused) -> str:
+    return f"not called: it {refused}"
 
 
 def _asked(answer: Answer, record: Record) -> float:

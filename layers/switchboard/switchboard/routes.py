@@ -24,6 +24,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "/v0.1/media/{message_uuid}": ("GET",),
     "/v0.1/redact": ("POST",),
     "/v0.1/redact/{redaction_id}": ("GET",),
+    "/v0.1/webhooks/endpoints": ("GET",),
     "/v0.1/webhooks/failed": ("GET",),
     "/v0.1/webhooks/replay": ("POST",),
     "/v0.1/insights": ("GET",),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from switchboard.account_secrets import ApiSecrets, SignatureSecrets
     from switchboard.accounts import ProviderAccounts
+    from switchboard.answering import Answering
     from switchboard.applications import Applications
     from switchboard.auditing import Auditing
     from switchboard.bus import Bus
@@ -536,6 +537,13 @@ class Services:
         from switchboard.replaying import Replaying
 
         return Replaying(self.failed_events, self.webhooks)
+
+    @cached_property
+    def answering(self) -> Answering:
+        from switchboard.answering import Answering
+        from switchboard.store import EndpointStore
+
+        return Answering(self.store, self._table(EndpointStore), self._account_webhooks)
 
     @cached_property
     def marking(self) -> Marking:

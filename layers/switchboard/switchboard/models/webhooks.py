@@ -2,6 +2,8 @@
 
 List: application_id?, from?, to?, order?, page_size?, cursor? in the query. Replay: {"event_ids": [...]} or
 {"from", "to"?, "cursor"?}, and application_id? beside them.
+
+And how their endpoints are doing. List: application_id?, page_size? (applications), cursor? in the query.
 """
 
 import base64
@@ -17,6 +19,7 @@ from switchboard import clock
 from switchboard.models.faults import Faults
 from switchboard.models.frozen import LAZY, Frozen
 from switchboard.queues import ReportNews, StatusNews
+from switchboard.store.endpoints import address
 from switchboard.store.failed import FailedEvent
 
 PAGE_SIZE, LARGEST_PAGE = 20, 100
@@ -68,6 +71,34 @@ class Period(Frozen):
     """By when they occurred."""
 
 
+Kind = Literal["status_url", "inbound_url"]
+
+
+class EndpointsAsked(Frozen):
+    """Whose endpoints, and where to go on."""
+
+    application_id: str | None = None
+    cursor: str | None = None
+    page_size: int = PAGE_SIZE
+    """Applications."""
+
+
+class Endpoint(Frozen):
+    """A webhook that is set, and how it is doing."""
+
+    application_id: str | None
+    """None for the account's own."""
+    kind: Kind
+    address: str
+    """As it was set."""
+    state: Literal["answering", "failing", "left_alone", "gone", "unknown"] = "unknown"
+    since: datetime | None = None
+    """When that began. Of one that is left alone: when it began to fail."""
+    reason: str | None = None
+    retry_at: datetime | None = None
+    """Until when it is left alone."""
+
+
 class Ids(Frozen):
     application_id: str | None = None
     event_ids: tuple[str, ...]
@@ -80,6 +111,18 @@ def period(query: dict[str, str]) -> Period:
     order = faults.read(_ORDER, query.get("order", "asc"), "order")
     faults.check()
     return found.model_copy(update={"order": order})
+
+
+def endpoints(query: dict[str, str]) -> EndpointsAsked:
+    """InvalidRequest names every fault."""
+    faults = Faults()
+    found = EndpointsAsked(
+        application_id=_read(faults, query, _OWNER, "application_id"),
+        cursor=_read(faults, query, _CURSOR, "cursor"),
+        page_size=_read(faults, query, _SIZE, "page_size") or PAGE_SIZE,
+    )
+    faults.check()
+    return found
 
 
 def replay(body: object) -> Period | Ids:
@@ -105,19 +148,21 @@ def replay(body: object) -> Period | Ids:
 
 
 def _period(faults: Faults, given: dict[str, Any]) -> Period:
-    def read(shape: TypeAdapter[Any], name: str) -> Any:
-        return faults.read(shape, given[name], name) if name in given else None
-
-    since, until = read(_MOMENT, "from"), read(_MOMENT, "to")
+    since, until = _read(faults, given, _MOMENT, "from"), _read(faults, given, _MOMENT, "to")
     if since and until and since > until:
         faults.add("to", "must not be before from")
     return Period(
-        application_id=read(_OWNER, "application_id"),
+        application_id=_read(faults, given, _OWNER, "application_id"),
         since=since,
         until=until,
-        cursor=read(_CURSOR, "cursor"),
-        page_size=read(_SIZE, "page_size") or PAGE_SIZE,
+        cursor=_read(faults, given, _CURSOR, "cursor"),
+        page_size=_read(faults, given, _SIZE, "page_size") or PAGE_SIZE,
     )
+
+
+def _read(faults: Faults, given: dict[str, Any], shape: TypeAdapter[Any], name: str) -> Any:
+    """None if it is not there, or wrong."""
+    return faults.read(shape, given[name], name) if name in given else None
 
 
 def cursor(place: str) -> str:
@@ -165,3 +210,29 @@ def _shown(event: FailedEvent) -> dict[str, Any]:
         "replayed_at": clock.wire(event.replayed_at) if event.replayed_at else None,
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def endpoints_answer(found: Sequence[Endpoint], following: str | None) -> dict[str, Any]:
+    """One page of them."""
+    return {
+        "endpoints": [
+            {
+                "application_id": each.application_id,
+                "kind": each.kind,
+                "address": _named(each.address),
+                "state": each.state,
+                "since": clock.wire(each.since) if each.since else None,
+                "reason": each.reason,
+                "retry_at": clock.wire(each.retry_at) if each.retry_at else None,
+            }
+            for each in found
+        ],
+        "cursor": cursor(following) if following else None,
+    }
+
+
+def _named(url: str) -> str:
+    """As an endpoint is named: without name and password, and without what may be a token after the `?`."""
+    scheme, mark, rest = address(url).partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"

@@ -1,7 +1,8 @@
 """The calls that reads and writes of the table are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from time import sleep
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,6 +12,10 @@ from switchboard.store import keys
 from switchboard.store.attributes import Item, dump
 
 DAY = 86_400
+BATCH = 100
+"""Items that one read takes."""
+PAUSE = 0.05
+"""Seconds until the rest of a read is asked for again."""
 _CONFLICTS = 3
 """How often a transaction is tried that met another one."""
 
@@ -46,6 +51,19 @@ class Table:
             ExpressionAttributeValues=dump(values),
         )
         return [item for page in pages for item in page["Items"]]
+
+    def _items(self, wanted: Sequence[keys.Key]) -> list[Item]:
+        """In no order, and without those that are not there. No key twice."""
+        found: list[Item] = []
+        for start in range(0, len(wanted), BATCH):
+            left = {self._table: {"Keys": [dump(key) for key in wanted[start : start + BATCH]]}}
+            while left:
+                answer = self._client.batch_get_item(RequestItems=left)
+                found += answer["Responses"].get(self._table, [])
+                left = answer.get("UnprocessedKeys") or {}
+                if left:  # more than may be read at once
+                    sleep(PAUSE)
+        return found
 
     def _add(self, key: keys.Key, attributes: Item, needed_until: datetime) -> bool:
         """Put what must be new. It is kept for the retention time after it is needed no more."""

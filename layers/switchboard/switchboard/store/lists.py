@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from time import sleep
 from typing import Literal
 
 from switchboard import clock
@@ -18,10 +17,6 @@ from switchboard.store.calls import Table
 from switchboard.store.items import DispatchItem, MessageItem
 
 AT_ONCE = 8
-BATCH = 100
-"""Items that one read takes."""
-PAUSE = 0.05
-"""Seconds until the rest of a read is asked for again."""
 _END_OF_TIME = 10**15 - 1
 
 
@@ -113,19 +108,6 @@ class ListStore(Table):
         # Where the page before ended is that page's.
         fresh = [entry for entry in entries if entry.at != wanted.before]
         return fresh, load(end)["listed_at"] if end else None
-
-    def _items(self, wanted: Sequence[keys.Key]) -> list[Item]:
-        """In no order."""
-        found: list[Item] = []
-        for start in range(0, len(wanted), BATCH):
-            left = {self._table: {"Keys": [dump(key) for key in wanted[start : start + BATCH]]}}
-            while left:
-                answer = self._client.batch_get_item(RequestItems=left)
-                found += answer["Responses"].get(self._table, [])
-                left = answer.get("UnprocessedKeys") or {}
-                if left:  # more than may be read at once
-                    sleep(PAUSE)
-        return found
 
 
 def _entry(item: Item) -> Entry:

@@ -417,6 +417,17 @@ class Store(Table):
         found = [_application(item) for item in self._query(keys.APPLICATIONS, consistent=False)]
         return sorted(found, key=lambda application: (application.created_at, application.id))
 
+    def page_of_applications(self, after: str | None, size: int) -> tuple[list[Application], str | None]:
+        """By their ids; and the last one's id if more follow. `after` is such an id."""
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND sk > :after",
+            ExpressionAttributeValues=dump({":pk": keys.APPLICATIONS, ":after": after or " "}),
+            Limit=size,
+        )
+        following = answer.get("LastEvaluatedKey")
+        return [_application(item) for item in answer["Items"]], load(following)["sk"] if following else None
+
     def delete_application(self, application_id: str) -> bool:
         """False if there was none."""
         own = {"Key": dump(keys.application(application_id))}
