@@ -15,7 +15,6 @@ sys.path.insert(0, str(ROOT / "layers" / "switchboard"))
 sys.path.insert(0, str(ROOT))
 
 from docs.openapi_messages import (  # noqa: E402
-    AMOUNT,
     CONTENT_NODES,
     MESSAGES,
     MOMENT,
@@ -189,18 +188,19 @@ def listed(name: str, tag: str, of: str, statuses: list[str]) -> dict[str, Any]:
             NOT_THERE,
         ),
         parameters=[
-            in_query("application_id", text(1, 100, "^[A-Za-z0-9-]+$")),
+            in_query("application_id", text(1, 100, "^[A-Za-z0-9-]+$"), OWNER),
             in_query("status", {"enum": statuses}),
             in_query("channel", CHANNEL),
-            in_query("to", text(1, 200), "A number or id, whatever the channel."),
+            in_query("to", text(1, 200, r"\S"), "A number or id, whatever the channel; with or without +."),
             in_query("from_time", MOMENT),
             in_query("until", MOMENT),
             in_query("limit", integer(1, 100, default=20)),
-            in_query("cursor", CURSOR, "`next` of the page before."),
+            in_query("cursor", LIST_CURSOR, "`next` of the page before."),
         ],
         description="By key and secret, without `application_id`, those of the account and of all its "
-        "applications, if these are 20 at most. A page can have fewer than `limit`, or none, and not be the "
-        "last: that one has no `next`. What was just written can take a moment to be listed.",
+        "applications. A page can have fewer than `limit`, or none, and not be the last: that one has no "
+        "`next`. With more than 20 applications (messages `to` somebody: 335) most are empty, as a page is "
+        "gathered by several answers. What was just written can take a moment to be listed.",
     )
 
 
@@ -521,7 +521,7 @@ def failed_webhooks() -> dict[str, Any]:
 
 def numbers_and_records() -> dict[str, Any]:
     tag = "Insights, reports, audit (ours)"
-    owner = in_query("application_id", text(1, 100, "^[A-Za-z0-9-]+$"))
+    owner = in_query("application_id", text(1, 100, "^[A-Za-z0-9-]+$"), OWNER)
     time = either(MOMENT, {"type": "string", "format": "date"})
     period = [in_query("from", time), in_query("to", time, "Not part of it; a date is, to its end.")]
     group = "|".join(GROUPS)
@@ -549,11 +549,12 @@ def numbers_and_records() -> dict[str, Any]:
                     in_query(
                         "group_by",
                         text(1, 100, f"^({group})(,({group}))*$") | {"default": "channel"},
-                        f"A list of {', '.join(GROUPS)}; hour or day, not both.",
+                        f"A list of {', '.join(GROUPS)}; hour or day, not both, and with step neither "
+                        "provider nor country.",
                     ),
                 ],
                 description="Of up to 400 days, by hour of 31. Times are cut to whole hours or days (UTC). "
-                "In CSV by `Accept: text/csv`.",
+                "In CSV by `Accept: text/csv`: one table, by step that of the steps alone.",
             )
         },
         "/v0.1/reports/messages": {
@@ -568,8 +569,9 @@ def numbers_and_records() -> dict[str, Any]:
                     owner,
                     in_query("channel", CHANNEL),
                     in_query("status", {"enum": [status.value for status in Status]}),
+                    in_query("recipient", text(1, 200, r"\S"), "A number or id; `to` is a time."),
                     in_query("format", {"enum": ["csv", "jsonl"]}),
-                    in_query("cursor", CURSOR),
+                    in_query("cursor", LIST_CURSOR),
                 ],
             )
         },
@@ -690,7 +692,8 @@ def account() -> dict[str, Any]:
                 "Set the account's daily spend cap (ours)",
                 ACCOUNT,
                 answers({200: answered("As they are now.", ref("schemas", "Limits"))}, REFUSED, UNAUTHORISED),
-                body=obj({"daily_spend": CAP}, {"assumed_price": ASSUMED}),
+                body=obj({"daily_spend": CAP, "assumed_price": ASSUMED})
+                | {"description": "Both must be said; null is for none."},
             ),
         },
         "/account/get-balance": {
@@ -1097,12 +1100,19 @@ def paths() -> dict[str, Any]:
 # --- shapes --------------------------------------------------------------------------------------
 
 CHANNEL: Schema = {"enum": [channel.value for channel in Channel]}
-CAP = either(AMOUNT, {"type": "null"}) | {"description": "Of a day in UTC; null for none."}
-ASSUMED = either(AMOUNT, {"type": "null"}) | {
+LIMIT = either(
+    text(1, 12, r"^[0-9]{1,6}(\.[0-9]{1,4})?$"),
+    {"type": "number", "minimum": 0, "maximum": 1_000_000},
+    {"type": "null"},
+)
+CAP = LIMIT | {"description": "Of a day in UTC, with four decimals at most; null for none."}
+ASSUMED = LIMIT | {
     "description": "What a message, or each part of an SMS, counts as where nobody knows its price."
 }
 COUNTRY = text(2, 2, "^[A-Z]{2}$")
 CURSOR = text(1, 400, "^[A-Za-z0-9_=-]+$") | {"description": "Of the answer before."}
+LIST_CURSOR = CURSOR | {"maxLength": 6000}
+OWNER = "An application's, or `account`: what the account did itself, by its key."
 PAGE_ID = text(1, 64, "^[0-9]+$")
 TOKEN = text(1, 2000, "^[!-~]+$")
 LINKS = {"type": "object", "additionalProperties": obj({"href": TEXT})}
@@ -1177,7 +1187,18 @@ def management() -> dict[str, Schema]:
         "capabilities": ref("schemas", "Capabilities"),
         "privacy": obj({}, {"improve_ai": {"type": "boolean"}}),
     }
-    limits = obj({}, {"daily_spend": CAP}) | {"description": "Ours. Left out, those that are there stay."}
+    limits = obj({"daily_spend": CAP}) | {
+        "description": "Ours. Left out, those that are there stay. Other names are refused, but for those of "
+        "the answer."
+    }
+    warnings = array(obj({"code": TEXT, "name": TEXT, "text": TEXT})) | {
+        "description": "What these limits refuse that one may not expect."
+    }
+    spent: Schema = {"type": ["string", "null"], "description": "Null where there is no cap."}
+    shown = obj({"daily_spend": TEXT}, {"spent_today": TEXT, "warnings": warnings}) | {
+        "description": "Ours, where there is a cap. `spent_today` is not in a list, nor in the answer that "
+        "made the application; `warnings` are in the answer that set it."
+    }
     return {
         "Capabilities": capabilities(),
         "ApplicationRequest": obj(
@@ -1204,15 +1225,16 @@ def management() -> dict[str, Schema]:
                     {"private_key": TEXT | {"description": "In the answer that made it only."}},
                 ),
             },
-            {"limits": limits},
+            {"limits": shown},
         ),
         "Limits": obj(
             {
                 "daily_spend": {"type": ["string", "null"]},
                 "assumed_price": {"type": ["string", "null"]},
                 "currency": TEXT,
-                "spent_today": TEXT,
+                "spent_today": spent,
                 "resets_at": moment,
+                "warnings": warnings,
             }
         ),
         "ApplicationList": obj(
@@ -1471,7 +1493,7 @@ def numbers() -> dict[str, Schema]:
     )
     step = obj(
         {
-            "step": count,
+            "step": count | {"description": "The first one is 0."},
             "channel": TEXT,
             "tried": count,
             "won": count,
@@ -1486,7 +1508,11 @@ def numbers() -> dict[str, Schema]:
         {
             "id": TEXT,
             "timestamp": MOMENT,
-            "who": TEXT | {"description": "`key`, `console` or `application:{id}`."},
+            "who": TEXT
+            | {
+                "description": "`key:{id}` of the API secret, `console:{id}` of the one that its session was "
+                "begun with, or `application:{id}`."
+            },
             "action": TEXT,
             "target": TEXT,
             "outcome": {"enum": ["open", "done", "refused"]},

@@ -649,7 +649,11 @@ MESSAGES |= {
                         "accounts": array(TEXT) | {"description": "In the order in which they are tried."},
                         "parts": {"type": ["integer", "null"], "minimum": 1},
                         "price": _RANGE,
-                        "refused": FLAG | {"description": "As things are it would not be handed over."},
+                        "refused": FLAG
+                        | {
+                            "description": "As things are it would not be handed over, whatever becomes of "
+                            "the others."
+                        },
                     },
                     {"encoding": {"enum": ["GSM-7", "UCS-2"]}, "units": integer(0)},
                 )

@@ -4,7 +4,6 @@ import json
 import re
 
 from switchboard.channels import CHANNELS
-from switchboard.listing import MOST_OWNERS
 from tests.support.template import ROOT
 
 CONSOLE = ROOT / "console"
@@ -23,11 +22,6 @@ def test_its_channels_are_ours() -> None:
     }
     found = json.loads((CONSOLE / "src" / "channels.json").read_text())
     assert found == expected, f"console/src/channels.json should be\n{json.dumps(expected, indent=2)}"
-
-
-def test_it_knows_how_many_lists_are_read_together() -> None:
-    [most] = re.findall(r"MOST_TOGETHER = (\d+);", (CONSOLE / "src" / "api.ts").read_text())
-    assert int(most) == MOST_OWNERS
 
 
 def test_it_is_built_with_exact_versions() -> None:

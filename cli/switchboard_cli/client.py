@@ -144,6 +144,10 @@ def _refusal(reply: httpx.Response, by: Account | Application) -> CliError:
         hint = _key_hint(by)
     elif reply.is_server_error:
         code = Code.UNREACHED
+    elif reply.status_code == httpx.codes.NOT_FOUND and isinstance(by, Application):
+        hint = (
+            f"Looked for as {by.who}: {by.hint}--as-account looks among all applications' and the account's."
+        )
     elif reply.status_code == httpx.codes.TOO_MANY_REQUESTS:
         hint = "Too fast: try again in a moment."
     detail = body.get("detail")

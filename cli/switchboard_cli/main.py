@@ -39,6 +39,9 @@ class Commands(TyperGroup):
         except CliError as error:
             show_error(error, session.of(ctx).as_json)
             raise typer.Exit(error.code) from error
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # a name of the library's
+            raise
         except typer.Abort:
             show_error(usage("Stopped: a question was not answered"), session.of(ctx).as_json)
             raise typer.Exit(Code.USAGE) from None

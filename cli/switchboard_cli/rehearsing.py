@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from switchboard_cli.client import Body
+from switchboard_cli.errors import Code
 from switchboard_cli.output import Output, text
 
 DryRun = Annotated[
@@ -27,10 +28,16 @@ MaxPrice = Annotated[
 
 
 def show(output: Output, told: Body) -> None:
-    """The API's answer; in JSON as it is."""
+    """The API's answer; in JSON as it is. Ends with REFUSED if a message of it would be."""
     if output.as_json:
         output.json(told)
-        return
+    else:
+        _show(output, told)
+    if any(step.get("refused") for step in told.get("steps") or []):
+        raise typer.Exit(Code.REFUSED)
+
+
+def _show(output: Output, told: Body) -> None:
     output.done("Nothing was sent. It can cost", _range(told.get("price")))
     rows = []
     timeline: list[Body] = told.get("timeline") or []
@@ -50,8 +57,10 @@ def show(output: Output, told: Body) -> None:
         )
     output.table(("step", "channel", "by", "parts", "price", "begins after", ""), rows)
     for warning in told.get("warnings") or []:
-        where = "" if warning.get("step") is None else f"step {int(warning['step']) + 1}: "
-        output.line(text("! ", "yellow") + text(f"{where}{warning['text']}"), text(warning["name"], "dim"))
+        number = warning.get("step")
+        named = [] if number is None else [f"step {int(number) + 1}"]
+        where = ", ".join([*named, warning["name"]] if warning["name"] else named)
+        output.line(text("! ", "yellow") + text(f"{where}: " if where else "", "dim") + text(warning["text"]))
 
 
 def _range(price: Any) -> str:

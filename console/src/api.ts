@@ -227,8 +227,8 @@ export async function optional<T>(call: Promise<T>): Promise<T | null> {
   }
 }
 
-/** More of them have no list of all together: each would be read for it. */
-export const MOST_TOGETHER = 20;
+/** More of them have no list of failed events of all together: each would be read for it. */
+const MOST_TOGETHER = 20;
 
 /** Where the lists of their owners go on, and what was read and not shown. */
 interface FailedPlace {
@@ -236,8 +236,11 @@ interface FailedPlace {
   held: FailedEvent[];
 }
 
+/** As an application: what the account did itself, by its key. */
+export const ACCOUNT = "account";
+
 async function owners(owner: string): Promise<Record<string, string>> {
-  if (owner) return { [owner]: "" };
+  if (owner) return { [owner === ACCOUNT ? "" : owner]: "" };
   const applications = await lists.applications();
   if (applications.length > MOST_TOGETHER) {
     throw new Problem(400, `There are more than ${MOST_TOGETHER} applications: choose one.`);
@@ -245,11 +248,22 @@ async function owners(owner: string): Promise<Record<string, string>> {
   return Object.fromEntries(["", ...applications.map((one) => one.id)].map((one) => [one, ""]));
 }
 
+type Query = Record<string, string | number | undefined>;
+
+/** A page that has something, if there is one near: of many applications the API answers with empty ones between. */
+async function gathered<T extends { next: string | null }>(path: string, query: Query, of: (page: T) => unknown[]) {
+  let page = await get<T>(path, query);
+  for (let tries = 1; page.next && !of(page).length && tries < 20; tries++) {
+    page = await get<T>(path, { ...query, cursor: page.next });
+  }
+  return page;
+}
+
 export const lists = {
-  messages: (query: Record<string, string | number | undefined>) =>
-    get<{ messages: Message[]; next: string | null }>("/v0.1/messages", query),
-  dispatches: (query: Record<string, string | number | undefined>) =>
-    get<{ dispatches: DispatchLine[]; next: string | null }>("/v0.1/dispatch", query),
+  messages: (query: Query) =>
+    gathered<{ messages: Message[]; next: string | null }>("/v0.1/messages", query, (page) => page.messages),
+  dispatches: (query: Query) =>
+    gathered<{ dispatches: DispatchLine[]; next: string | null }>("/v0.1/dispatch", query, (page) => page.dispatches),
   applications: async () => {
     const found: Application[] = [];
     for (let page = 1, pages = 1; page <= pages; page++) {

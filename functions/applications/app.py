@@ -1,5 +1,6 @@
 """/v2/applications, and the account itself: its webhooks at POST /account/settings, balance and secrets."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from switchboard.models import applications as wire
 from switchboard.services import Services
 from switchboard.settings import Settings
 from switchboard.store.keys import ACCOUNT
+from switchboard.store.spend import Caps
 
 logger = Logger()
 services = Services(Settings.from_environment())
@@ -45,9 +47,11 @@ def create() -> Response[str]:
     _account()
     request = requests.application_request(api.json_body(app))
     application, private_key = services.applications.create(request)
-    if request.daily_spend is not None:
-        services.spend_store.set_cap(application.id, request.daily_spend)
-    return api.answer(201, wire.answer(application, private_key, request.daily_spend))
+    if request.daily_spend is None:
+        return api.answer(201, wire.answer(application, private_key))
+    services.spend_store.set_cap(application.id, request.daily_spend)
+    warnings = _warnings(services.spend_store.caps(), application.id)
+    return api.answer(201, wire.answer(application, private_key, request.daily_spend, warnings))
 
 
 @app.get("/v2/applications")
@@ -62,7 +66,8 @@ def list_() -> Response[str]:
 @app.get("/v2/applications/<application_id>")
 def get(application_id: str) -> Response[str]:
     _account()
-    return _application(services.applications.get(application_id))
+    application = services.applications.get(application_id)
+    return _application(application, services.spend_store.caps())
 
 
 @app.put("/v2/applications/<application_id>")
@@ -72,12 +77,18 @@ def update(application_id: str) -> Response[str]:
     application = services.applications.update(application_id, request)
     if request.limits:
         services.spend_store.set_cap(application_id, request.daily_spend)
-    return _application(application)
+    caps = services.spend_store.caps()
+    return _application(application, caps, _warnings(caps, application_id) if request.limits else {})
 
 
-def _application(application: wire.Application) -> Response[str]:
-    cap = services.spend_store.caps().by_owner.get(application.id)
-    return api.answer(200, wire.answer(application, daily_spend=cap))
+def _application(
+    application: wire.Application, caps: Caps, warnings: Mapping[str, Any] | None = None
+) -> Response[str]:
+    cap = caps.by_owner.get(application.id)
+    if cap is None:
+        return api.answer(200, wire.answer(application))
+    about = {"spent_today": _spent_today(application.id), **(warnings or {})}
+    return api.answer(200, wire.answer(application, daily_spend=cap, about_limits=about))
 
 
 @app.delete("/v2/applications/<application_id>")
@@ -106,18 +117,36 @@ def _amount(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:f}"
 
 
+def _spent_today(owner: str) -> str:
+    return f"{services.spend_store.spent(owner, clock.now().date()):f}"
+
+
+def _warnings(caps: Caps, application_id: str | None = None) -> dict[str, Any]:
+    """What a cap refuses that somebody may not expect; of the account's limits, or of an application's."""
+    refused = services.spending.unpriced(caps, application_id)
+    if refused is None:
+        return {}
+    text = f"what rates.toml has no price for is refused with 1902, as no price is assumed: {refused}"
+    return {
+        "warnings": [{"code": "price_unknown_with_limit", "name": "assumed_price", "text": text}],
+    }
+
+
 def _limits() -> Response[str]:
-    store, today = services.spend_store, clock.now().date()
-    caps = store.caps()
-    midnight = datetime.combine(today + timedelta(days=1), time.min, UTC)
+    caps = services.spend_store.caps()
+    cap = caps.by_owner.get(ACCOUNT)
+    midnight = datetime.combine(clock.now().date() + timedelta(days=1), time.min, UTC)
     return api.answer(
         200,
         {
-            "daily_spend": _amount(caps.by_owner.get(ACCOUNT)),
+            "daily_spend": _amount(cap),
             "assumed_price": _amount(caps.assumed),
             "currency": services.settings.currency,
-            "spent_today": f"{store.spent(ACCOUNT, today):f}",
+            # Without a cap nothing is counted.
+            "spent_today": None if cap is None else _spent_today(ACCOUNT),
             "resets_at": clock.wire(midnight),
+            "warnings": [],
+            **_warnings(caps),
         },
     )
 

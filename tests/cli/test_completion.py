@@ -13,7 +13,7 @@ from tests.support.template import ROOT
 CASES = [
     ("switchboard app:cr", "create"),
     ("switchboard app:", "create list show update delete use"),
-    ("switchboard mess", "message:send message:show messages:list"),
+    ("switchboard mess", "message:send message:show message:explain messages:list"),
     ("switchboard --url http://127.0.0.1:8080 dispatch:s", "show"),
     ("switchboard message:send --chan", "--channel"),
     ("switchboard message:send --channel vi", "viber_service viber_bot"),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from switchboard_cli import following
-from tests.cli.conftest import Clock, FakeApi
+from switchboard_cli import following, project
+from tests.cli.conftest import URL, Clock, FakeApi
+from tests.cli.pairs import pair
 
 Run = Callable[..., Result]
 UUID = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
@@ -350,6 +351,15 @@ def test_explain(api: FakeApi, run: Run) -> None:
     assert json.loads(run("dispatch:explain", UUID, "--json").stdout) == STORY
 
 
+def test_what_another_application_may_have_done(api: FakeApi, run: Run) -> None:
+    """In the folder of one, an uuid of another's is not there; by the key it may be."""
+    api.on(f"{ROUTE}/explain", {"title": "Not Found", "detail": "ID 'x'"}, status=404)
+    assert "--as-account" not in run("dispatch:explain", UUID, code=1).stderr
+    project.save(project.Project("an-app", pair()[0], "Parcels", URL))
+    said = run("dispatch:explain", UUID, code=1).stderr
+    assert "an-app" in said and "--as-account" in said
+
+
 def test_cancel(api: FakeApi, run: Run) -> None:
     api.on(f"DELETE /v0.1/dispatch/{UUID}", shown(DELIVERED, {}, "cancelled"))
     lines = run("dispatch:cancel", UUID).stdout.splitlines()
@@ -372,7 +382,7 @@ def test_following_what_is_cancelled_waits_for_its_report(api: FakeApi, run: Run
 
 
 PRICE = {"floor": "0.0100", "ceiling": "0.0600", "currency": "EUR"}
-DRY = {
+DRY: dict[str, Any] = {
     "parts": 1,
     "price": PRICE,
     "timeline": [
@@ -400,7 +410,7 @@ DRY = {
 
 def test_dry_run(api: FakeApi, run: Run) -> None:
     api.on("POST /v0.1/dispatch/dry-run", DRY)
-    result = run(*CREATE, "--dry-run", "--max-price", "0.5")
+    result = run(*CREATE, "--dry-run", "--max-price", "0.5", code=1)
     assert api.routes == ["POST /v0.1/dispatch/dry-run"]
     assert api.sent() == {"template": "failover", "workflow": [FIRST, LAST], "max_price": "0.5"}
     lines = result.stdout.splitlines()
@@ -421,6 +431,11 @@ def test_dry_run(api: FakeApi, run: Run) -> None:
         "s",
         "refused",
     ] in rows
-    assert "! step 2: they opted out workflow[1].to" in result.stdout
-    assert "! of all" in result.stdout
-    assert json.loads(run(*CREATE, "--dry-run", "--json").stdout) == DRY
+    assert "! step 2, workflow[1].to: they opted out\n" in result.stdout
+    assert "! of all\n" in result.stdout
+    assert json.loads(run(*CREATE, "--dry-run", "--json", code=1).stdout) == DRY
+
+
+def test_a_dry_run_of_what_goes_out(api: FakeApi, run: Run) -> None:
+    api.on("POST /v0.1/dispatch/dry-run", {**DRY, "steps": DRY["steps"][:1], "warnings": []})
+    assert "refused" not in run(*CREATE, "--dry-run").stdout

@@ -33,7 +33,17 @@ def test_the_accounts_are_shown(api: FakeApi, run: Run) -> None:
     for cell in ("50.00 EUR", "1.2500 EUR", "2026-11-27"):
         assert cell in shown
     assert "assumed" not in shown
+    assert "!" not in shown
     assert json.loads(run("limits:show", "--json").stdout) == LIMITS
+
+
+WARNING = {"code": "price_unknown_with_limit", "name": "assumed_price", "text": "all of sms is refused"}
+
+
+def test_warnings(api: FakeApi, run: Run) -> None:
+    api.on(GET, LIMITS)
+    api.on(PUT, {**LIMITS, "warnings": [WARNING]})
+    assert "! assumed_price: all of sms is refused" in run("limits:set", "--daily-spend", "5").stdout
 
 
 def test_no_cap(api: FakeApi, run: Run) -> None:
@@ -60,12 +70,15 @@ def test_what_is_not_named_stays(api: FakeApi, run: Run, arguments: tuple[str, .
 
 def test_an_applications(api: FakeApi, run: Run) -> None:
     api.on("GET /v2/applications/a1", APPLICATION)
-    api.on("PUT /v2/applications/a1", {**APPLICATION, "limits": {"daily_spend": "5"}})
+    limits = {"daily_spend": "5", "spent_today": "1.2500", "warnings": [WARNING]}
+    api.on("PUT /v2/applications/a1", {**APPLICATION, "limits": limits})
     assert "no cap" in run("limits:show", "--app-id", "a1").stdout
     result = run("limits:set", "--daily-spend", "5", "--app-id", "a1", "--json")
-    assert json.loads(result.stdout) == {"application_id": "a1", "daily_spend": "5"}
+    assert json.loads(result.stdout) == {"application_id": "a1", **limits}
     kept = {name: APPLICATION[name] for name in ("name", "capabilities", "privacy")}
     assert api.sent() == {**kept, "limits": {"daily_spend": "5"}}
+    api.on("GET /v2/applications/a2", {**APPLICATION, "limits": limits})
+    assert "1.2500" in run("limits:show", "--app-id", "a2").stdout
 
 
 @pytest.mark.parametrize(

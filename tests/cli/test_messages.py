@@ -287,6 +287,28 @@ def test_channels_are_the_api_s() -> None:
         assert (channel.value in channels.WITHOUT_RECEIPTS) == (not capability.proves)
 
 
+STORY = {
+    "message_uuid": UUID,
+    "state": "delivered",
+    "summary": "It was delivered.",
+    "lines": [{"at": "2026-11-26T10:00:00.000Z", "step": None, "text": "Accepted.", "evidence": {}}],
+}
+
+
+def test_explain(api: FakeApi, run: Run) -> None:
+    api.on(f"GET /v0.1/messages/{UUID}/explain", STORY)
+    lines = run("message:explain", UUID).stdout.splitlines()
+    assert lines[:3] == [f"Message {UUID} delivered", STORY["summary"], ""]
+    assert [line.split()[1:] for line in lines[3:]] == [["Accepted."]]
+    assert json.loads(run("message:explain", UUID, "--json").stdout) == STORY
+
+
+def test_a_word_that_is_none(run: Run) -> None:
+    said = run("message:send", "-c", "sms", "-t", "1", "-f", "2", "--until", "bogus", code=2).stderr
+    assert "'bogus' is not one of" in said
+    assert "Value error" not in said
+
+
 def test_dry_run(api: FakeApi, run: Run) -> None:
     price = {"floor": None, "ceiling": None, "currency": "EUR"}
     step = {"step": 0, "channel": "sms", "accounts": ["aws/default"], "parts": 1, "price": price}

@@ -16,7 +16,7 @@ INSIGHTS, REPORT, AUDIT = "GET /v0.1/insights", "GET /v0.1/reports/messages", "G
 ROW = {
     "day": "2026-11-26",
     "channel": "sms",
-    "messages": 4,
+    "messages": 5,
     "sent": 4,
     "delivered": 3,
     "read": 0,
@@ -45,6 +45,9 @@ def test_insights_as_a_table(api: FakeApi, run: Run) -> None:
     shown = run("insights", "--by", "day", "--by", "channel", "--by", "step", "--from", "2026-11-26").stdout
     for cell in ("2026-11-26", "3 (75%)", "3.2 s / 2 h", "0.0600 EUR", "steps of workflows"):
         assert cell in shown
+    cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in shown.splitlines()]
+    assert ["2026-11-26", "sms", "5", "4", "3 (75%)"] in [row[:5] for row in cells]
+    assert ["2", "sms", "4"] in [row[:3] for row in cells], "steps as dispatch:show counts them"
     assert dict(api.requests[0].url.params) == {"from": "2026-11-26", "group_by": "day,channel,step"}
 
 
@@ -59,6 +62,9 @@ def test_insights_as_json_and_csv(api: FakeApi, run: Run) -> None:
     assert api.requests[1].headers["accept"] == "text/csv"
     assert api.requests[1].url.params["application_id"] == "a1"
     run("insights", "--csv", "--json", code=2)
+    by_step = run("insights", "--csv", "--by", "step", "--by", "day")
+    assert "rows are of steps" in by_step.stderr
+    assert by_step.stdout == "channel,cost\nsms,1\n"
 
 
 def test_no_insights(api: FakeApi, run: Run) -> None:
@@ -97,6 +103,9 @@ def test_records_go_to_the_output(api: FakeApi, run: Run) -> None:
     api.on(REPORT, page(line, "abc"), page(""))
     assert run("reports:messages").stdout == line
     assert api.requests[0].url.params["format"] == "jsonl"
+    run("reports:messages", "--recipient", "+447700900100", "-c", "viber")
+    asked = api.requests[-1].url.params
+    assert (asked["recipient"], asked["channel"]) == ("+447700900100", "viber_service_msg")
 
 
 def test_half_a_report_is_none(api: FakeApi, run: Run) -> None:

@@ -322,18 +322,34 @@ def test_failed_webhooks_come_newest_first_and_page_by_page(
 
 
 def test_with_many_applications(browser: Browser, tmp_path: Path) -> None:
+    """Lists are of all together; for failed events one has to be chosen."""
     stack = LocalStack(tmp_path)
     stack.start()
     try:
         with httpx.Client(base_url=stack.url, auth=(KEY, SECRET), timeout=120) as http:
             made = [http.post("/v2/applications", json={"name": f"Shop {n}"}).json() for n in range(21)]
+            body = {
+                "channel": "sms",
+                "from": "Acme",
+                "to": "447700900321",
+                "message_type": "text",
+                "text": "Hi",
+            }
+            assert http.post("/v1/messages", json=body).status_code == 202
         console = Console(browser, stack)
         console.sign_in()
-        for page in ("overview", "insights", "handsets", "messages", "webhooks"):
+        for page in ("overview", "webhooks"):
             console.open(page)
             console.tab.get_by_role("alert").get_by_text("more than 20 applications").first.wait_for()
             console.tab.get_by_label("Application", exact=True).select_option(made[20]["id"])
             console.tab.get_by_role("alert").wait_for(state="detached")
+        console.open("messages")
+        mine = console.tab.get_by_text("447700900321").first
+        mine.wait_for()
+        console.tab.get_by_label("Application", exact=True).select_option(made[20]["id"])
+        mine.wait_for(state="detached")
+        console.tab.get_by_label("Application", exact=True).select_option("account")
+        mine.wait_for()
         console.close()
     finally:
         stack.stop()

@@ -1,5 +1,6 @@
 """The audit trail: who changed what."""
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from switchboard.auditing import ACTIONS, MOST
 from switchboard.models.audit import Change, Entry
+from switchboard.models.periods import cursor
 from switchboard.routes import ROUTES, named
 from switchboard.store.audit import AuditStore
 from tests.functions.flows import Flow
@@ -51,6 +53,13 @@ def changes(entry: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {change["name"]: (change["old"], change["new"]) for change in entry["changes"]}
 
 
+def first(flow: Flow) -> str:
+    """The id of the API secret that the tests use, as its owner sees it."""
+    answer = ask(flow, "GET", f"/accounts/{API_KEY}/secrets")
+    [secret] = answer.body["_embedded"]["secrets"]
+    return str(secret["id"])
+
+
 def test_an_application_is_made_changed_and_deleted(flow: Flow) -> None:
     webhooks = {"status_url": {"address": "https://a:b@client.example/s?token=secret", "http_method": "POST"}}
     body = {"name": "Parcels", "capabilities": {"messages": {"webhooks": webhooks}}}
@@ -61,7 +70,7 @@ def test_an_application_is_made_changed_and_deleted(flow: Flow) -> None:
     deleted, updated, created = trail(flow)[:3]
     for entry, action in ((created, "created"), (updated, "updated"), (deleted, "deleted")):
         assert entry["action"] == f"application.{action}"
-        assert (entry["target"], entry["who"], entry["outcome"]) == (made["id"], "key", "done")
+        assert (entry["target"], entry["who"], entry["outcome"]) == (made["id"], f"key:{first(flow)}", "done")
         assert datetime.now(UTC) - datetime.fromisoformat(entry["timestamp"]) < timedelta(minutes=1)
     address = "capabilities.messages.webhooks.status_url.address"
     assert changes(created)["name"] == (None, "Parcels")
@@ -131,7 +140,7 @@ def test_settings_and_limits(flow: Flow) -> None:
     form = "moCallBackUrl=https%3A%2F%2Fclient.example%2Fin"
     door.request(flow.cloud, "POST", "/account/settings", body=form, headers=payloads.basic())
     assert changes(newest(flow)) == {"moCallBackUrl": (None, "https://client.example/in")}
-    ask(flow, "PUT", "/account/limits", {"daily_spend": "20"})
+    ask(flow, "PUT", "/account/limits", {"daily_spend": "20", "assumed_price": None})
     assert changes(newest(flow))["daily_spend"][0] is None
     ask(flow, "PUT", "/account/limits", {"daily_spend": "20", "assumed_price": "0.10"})
     assert changes(newest(flow)) == {"assumed_price": (None, "0.10")}
@@ -145,9 +154,27 @@ def test_who_came_by_the_console(flow: Flow) -> None:
     given = {"api_key": API_KEY, "api_secret": API_SECRET}
     status, answer = flow.cloud.http("console", "POST", "/console/session", given)
     assert status == 200
-    ask(flow, "PUT", "/account/limits", {"daily_spend": "3"}, {"Authorization": f"Console {answer['pass']}"})
-    assert (newest(flow)["who"], newest(flow)["outcome"]) == ("console", "done")
+    limits = {"daily_spend": "3", "assumed_price": None}
+    ask(flow, "PUT", "/account/limits", limits, {"Authorization": f"Console {answer['pass']}"})
+    assert (newest(flow)["who"], newest(flow)["outcome"]) == (f"console:{first(flow)}", "done")
     assert answer["pass"] not in json.dumps(trail(flow))
+
+
+def test_which_secret_it_was(flow: Flow) -> None:
+    """Two hands, two secrets: the trail tells them apart, by the key, its old form and the console."""
+    made = ask(flow, "POST", f"/accounts/{API_KEY}/secrets", {"secret": "Abcdefgh12345"}).body
+    assert newest(flow)["who"] != f"key:{made['id']}"
+    other = base64.b64encode(f"{API_KEY}:Abcdefgh12345".encode()).decode()
+    limits = {"daily_spend": "3", "assumed_price": None}
+    ask(flow, "PUT", "/account/limits", limits, {"Authorization": f"Basic {other}"})
+    assert newest(flow)["who"] == f"key:{made['id']}"
+    form = f"api_key={API_KEY}&api_secret=Abcdefgh12345&moCallBackUrl="
+    assert door.request(flow.cloud, "POST", "/account/settings", body=form).status == 200
+    assert newest(flow)["who"] == f"key:{made['id']}"
+    given = {"api_key": API_KEY, "api_secret": "Abcdefgh12345"}
+    answer = flow.cloud.http("console", "POST", "/console/session", given)[1]
+    ask(flow, "PUT", "/account/limits", limits, {"Authorization": f"Console {answer['pass']}"})
+    assert newest(flow)["who"] == f"console:{made['id']}"
 
 
 def test_an_erasure_names_nobody(flow: Flow) -> None:
@@ -335,15 +362,24 @@ def test_a_time_is_kept_to(store: AuditStore) -> None:
     assert ([entry.action for entry in page], place) == (["n2", "n1"], None)
 
 
-@pytest.mark.parametrize("cursor", ["Lg==", "bm90aGluZw==", "OTk5OTk5OTk5OTk5OTk5I3o="])
-def test_a_made_up_cursor_is_harmless(store: AuditStore, flow: Flow, cursor: str) -> None:
-    answer = door.request(
-        flow.cloud, "GET", "/v0.1/audit", headers=payloads.basic(), query=f"cursor={cursor}"
-    )
-    assert answer.status == 200
+CURSORS = {
+    "a dot": ("Lg==", 400),
+    "a word": ("bm90aGluZw==", 400),
+    "zeros": ("AAAA", 400),
+    "a time and no id": ("OTk5OTk5OTk5OTk5OTk5I3o=", 400),
+    "a time after all": (cursor("999999999999999#0123456789ab"), 200),
+}
+
+
+@pytest.mark.parametrize("name", CURSORS)
+def test_a_made_up_cursor_is_harmless(store: AuditStore, flow: Flow, name: str) -> None:
+    given, status = CURSORS[name]
+    answer = door.request(flow.cloud, "GET", "/v0.1/audit", headers=payloads.basic(), query=f"cursor={given}")
+    assert answer.status == status
 
 
 FAULTS = {"from": "from=x", "to": "from=2026-01-02&to=2026-01-01", "limit": "limit=0", "cursor": "cursor=%25"}
+FAULTS["who"] = "who=key"  # no filter, and not to be taken for one
 
 
 @pytest.mark.parametrize("field", FAULTS)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from switchboard import exporting
+from switchboard import exporting, listing
 from switchboard.models import reports
 from tests.functions.flows import Flow
 from tests.support import door, payloads
@@ -92,6 +92,60 @@ def test_all_pages_have_all_records_once(flow: Flow, monkeypatch: pytest.MonkeyP
     assert pages > 4
 
 
+def test_many_applications(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some after the others, each with the newest first."""
+    others = [payloads.application(flow.cloud) for _ in range(4)]
+    who = [payloads.basic(), flow.app["bearer"], *(other["bearer"] for other in others)]
+    sent = []
+    for number in range(24):
+        body = payloads.text("sms") | {"to": {"type": "sms", "number": f"4477009{number:05d}"}}
+        answer = flow.cloud.http("send", "POST", "/v0.1/messages", body, who[number % len(who)])[1]
+        sent.append(answer["message_uuid"])
+    monkeypatch.setattr(reports, "PAGE", 3)
+    monkeypatch.setattr(exporting, "OF_EACH_PART", 2)
+    monkeypatch.setattr(listing, "MOST_READS", 32)
+    found, _ = everything(flow)
+    assert sorted(record["message_uuid"] for record in found) == sorted(sent), "each one once"
+    for two in ([None], [flow.app["id"]], [other["id"] for other in others[:1]]):
+        times = [record["accepted_at"] for record in found if record["application_id"] in two]
+        assert times == sorted(times, reverse=True)
+    alone, _ = everything(flow, "application_id=account")
+    assert [record["message_uuid"] for record in alone] == sent[::6][::-1]
+
+
+def test_one_of_many_is_deleted_while_somebody_reads(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody moves up into its place, where the newest of theirs would be passed over."""
+    others = [payloads.application(flow.cloud) for _ in range(3)]
+    bearers = {one["id"]: one["bearer"] for one in (flow.app, *others)}
+    first, second, *rest = sorted(bearers)
+    monkeypatch.setattr(reports, "PAGE", 3)
+    monkeypatch.setattr(exporting, "OF_EACH_PART", 2)
+    monkeypatch.setattr(listing, "MOST_READS", 32)
+    services = flow.cloud.functions["insights"].services
+    monkeypatch.setattr(type(services.listing), "_owners", lambda _: tuple(sorted(bearers)))
+    kept = []
+    for owner in (first, second, *rest):  # those who are read last have the newest
+        for number in range(6):
+            body = payloads.text("sms") | {"to": {"type": "sms", "number": f"4477009{number:05d}"}}
+            answer = flow.cloud.http("send", "POST", "/v0.1/messages", body, bearers[owner])[1]
+            kept += [answer["message_uuid"]] if owner != first else []
+    answer = ask(flow)
+    found = [json.loads(line)["message_uuid"] for line in answer.text.splitlines()]
+    del bearers[first]
+    while link := answer.headers.get("link"):
+        answer = ask(flow, urlsplit(link.partition(";")[0].strip("<>")).query)
+        found += [json.loads(line)["message_uuid"] for line in answer.text.splitlines()]
+    assert sorted(uuid for uuid in found if uuid in kept) == sorted(kept)
+
+
+def test_of_one_person(flow: Flow) -> None:
+    flow.send(payloads.text("sms"))
+    wanted = payloads.text("sms") | {"to": {"type": "sms", "number": "447700900555"}}
+    uuid = flow.send(wanted)
+    for query in ("recipient=447700900555", "recipient=%2B44%207700%20900555"):
+        assert [record["message_uuid"] for record in everything(flow, query)[0]] == [uuid]
+
+
 FILTERS = {
     "channel": ("channel=sms", {"sms"}),
     "status": ("status=submitted", {"sms", "viber_service_msg"}),
@@ -150,7 +204,9 @@ FAULTS = {
     "status": "status=lost",
     "from": "from=yesterday",
     "to": "from=2026-01-02&to=2026-01-01",
-    "cursor": "cursor=%25%25",
+    "cursor": "cursor=AAAA",
+    "recipient": "recipient=",
+    "receiver": "receiver=447700900100",
     "application_id": "application_id=a%23b",
 }
 

@@ -152,6 +152,9 @@ FAULTS = {
     "too many days": ({"from": "2024-11-26", "to": "2026-11-26"}, "from"),
     "too many hours": ({"from": "2026-10-20", "to": "2026-11-26", "group_by": "hour"}, "from"),
     "an id": ({"application_id": "a#b"}, "application_id"),
+    "a step's country": ({"group_by": "step,country"}, "country together with step"),
+    "a step's provider": ({"group_by": "provider,channel,step,day"}, "provider together with step"),
+    "a name that is none": ({"groupby": "country"}, "groupby"),
     "the end of time": ({"from": "9999-12-31", "to": "9999-12-31"}, "to"),
     "the beginning of time": ({"to": "0001-01-01T00:00:00Z"}, "to"),
 }
@@ -163,6 +166,11 @@ def test_faults(flow: Flow, name: str) -> None:
     status, body = ask(flow, **query)
     assert status in (400, 422), body
     assert field in str(body)
+
+
+def test_what_the_account_did_itself(counted: Flow) -> None:
+    assert [row["messages"] for row in rows(counted, application_id="account")] == [1]
+    assert ask(counted, counted.app["bearer"], application_id="account")[0] == 404
 
 
 def test_no_more_than_can_be_read(counted: Flow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,16 @@
 """Lists of messages and dispatches: what is on them, for whom, in which order, page by page."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from switchboard import clock
-from switchboard.listing import MOST_OWNERS
+from switchboard import clock, listing
+from switchboard.models.lists import Place
 from switchboard.store import keys
+from switchboard.store.lists import Entry, ListStore, Wanted
 from tests.functions.flows import Flow
 from tests.support import payloads
 
@@ -91,6 +95,8 @@ FILTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "channel": ({"channel": "sms"}, {"sms", "other"}),
     "recipient": ({"to": "447700900101"}, {"sms", "viber"}),
     "recipient and channel": ({"to": "447700900101", "channel": "sms"}, {"sms"}),
+    "recipient with a plus": ({"to": "+447700900101"}, {"sms", "viber"}),
+    "recipient as people write it": ({"to": " 44 7700 900101"}, {"sms", "viber"}),
     "recipient of nothing": ({"to": "447700900199"}, set()),
     "status of all": ({"status": "accepted"}, {"sms", "viber", "other", "whatsapp"}),
     "status of none": ({"status": "read"}, set()),
@@ -136,10 +142,13 @@ WRONG: dict[str, dict[str, str]] = {
     "channel": {"channel": "fax"},
     "cursor": {"cursor": "%%"},
     "a cursor of something else": {"cursor": "w7w="},
+    "a cursor of zeros": {"cursor": "AAAA"},
     "from_time": {"from_time": "yesterday"},
     "until": {"until": "2020-01-01T00:00:00Z", "from_time": "2020-01-02T00:00:00Z"},
     "application_id": {"application_id": "a b"},
     "to": {"to": ""},
+    "only spaces": {"to": " "},
+    "a name that is none": {"recipient": "447700900101"},
 }
 
 
@@ -168,13 +177,188 @@ def test_whose_they_are(flow: Flow) -> None:
         assert flow.cloud.http("list", "GET", path, headers=flow.app["bearer"], query=query)[0] == 404
 
 
-def test_many_applications_are_asked_for_one_by_one(flow: Flow) -> None:
-    for _ in range(MOST_OWNERS):
-        payloads.application(flow.cloud)
-    status, body = flow.cloud.http("list", "GET", "/v0.1/messages", headers=payloads.basic())
-    assert status == 400
-    assert [fault["name"] for fault in body["invalid_parameters"]] == ["application_id"]
-    assert messages(flow, payloads.basic(), application_id=flow.app["id"]) == []
+# --- many applications -----------------------------------------------------------------------------
+
+
+@dataclass
+class Crowd:
+    """The account and six applications, of whose lists one answer reads two."""
+
+    flow: Flow
+    headers: list[dict[str, str]]
+    asked: list[int] = field(default_factory=list)
+    """How many reads each answer took."""
+
+    def send(self, number: str, by: int) -> str:
+        headers = self.headers[by % len(self.headers)]
+        answer = self.flow.cloud.http("send", "POST", "/v0.1/messages", to(number), headers)[1]
+        return str(answer["message_uuid"])
+
+    def dispatch(self, by: int) -> str:
+        body = payloads.workflow(payloads.step("viber_service_msg", 600), payloads.step("sms"))
+        headers = self.headers[by % len(self.headers)]
+        answer = self.flow.cloud.http("dispatch", "POST", "/v0.1/dispatch", body, headers)[1]
+        return str(answer["dispatch_uuid"])
+
+    def pages(self, path: str, between: Callable[[], None] = lambda: None, **query: Any) -> list[list[str]]:
+        kind = "message" if path == "/v0.1/messages" else "dispatch"
+        found: list[list[str]] = []
+        while True:
+            answer = page(self.flow, path, payloads.basic(), **query)
+            found.append(
+                [one[f"{kind}_uuid"] for one in answer[f"{kind}s" if kind == "message" else "dispatches"]]
+            )
+            if answer["next"] is None:
+                return found
+            query["cursor"] = answer["next"]
+            between()
+
+
+@pytest.fixture
+def crowd(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> Crowd:
+    monkeypatch.setattr(listing, "MOST_READS", 32)
+    others = [payloads.application(flow.cloud)["bearer"] for _ in range(5)]
+    crowd = Crowd(flow, [payloads.basic(), flow.app["bearer"], *others])
+    whole = ListStore.entries
+    part = ListStore._part
+
+    def entries(store: ListStore, wanted: Wanted) -> Any:
+        crowd.asked.append(0)
+        return whole(store, wanted)
+
+    def one(store: ListStore, *arguments: Any) -> Any:
+        crowd.asked[-1] += 1
+        return part(store, *arguments)
+
+    monkeypatch.setattr(ListStore, "entries", entries)
+    monkeypatch.setattr(ListStore, "_part", one)
+    return crowd
+
+
+@pytest.mark.parametrize("limit", [3, 7, 100])
+def test_the_newest_of_many_applications(crowd: Crowd, limit: int) -> None:
+    """In their order, each once, and no answer reads more than it may."""
+    sent = [crowd.send(number, by) for by, number in enumerate(numbers(20))]
+    pages = crowd.pages("/v0.1/messages", limit=limit)
+    assert [uuid for page in pages for uuid in page] == sent[::-1]
+    assert max(len(page) for page in pages) <= limit
+    assert max(crowd.asked) == 32
+    assert len(pages) % 4 == 0, "a page is gathered by four answers"
+
+
+def test_dispatches_of_many_applications(crowd: Crowd) -> None:
+    begun = [crowd.dispatch(by) for by in range(9)]
+    pages = crowd.pages("/v0.1/dispatch", limit=4)
+    assert [uuid for page in pages for uuid in page] == begun[::-1]
+    first = page(crowd.flow, "/v0.1/dispatch", payloads.basic(), limit=4)
+    last = first
+    while not last["dispatches"]:
+        last = page(crowd.flow, "/v0.1/dispatch", payloads.basic(), limit=4, cursor=last["next"])
+    assert last["dispatches"][0]["channels"] == ["viber_service_msg", "sms"], (
+        "also of those that were carried"
+    )
+
+
+def test_one_person_among_many_applications(crowd: Crowd) -> None:
+    """Of each application one part is read: a single answer does, for hundreds of them."""
+    sent = [crowd.send("447700900101", by) for by in range(7)]
+    for by, number in enumerate(numbers(7)):
+        crowd.send(number, by)
+    assert crowd.pages("/v0.1/messages", to="+44 7700 900101") == [sent[::-1]]
+    assert crowd.asked == [7]
+
+
+def test_applications_come_and_go_meanwhile(crowd: Crowd) -> None:
+    """What was there from beginning to end is on the list once."""
+    sent = [crowd.send(number, by) for by, number in enumerate(numbers(21))]
+    cloud = crowd.flow.cloud
+
+    def change() -> None:
+        payloads.application(cloud)
+        cloud.http(
+            "applications", "DELETE", f"/v2/applications/{crowd.flow.app['id']}", headers=payloads.basic()
+        )
+
+    found = [uuid for page in crowd.pages("/v0.1/messages", change, limit=5) for uuid in page]
+    stayed = [uuid for n, uuid in enumerate(sent) if n % 7 != 1]
+    assert [uuid for uuid in found if uuid in stayed] == stayed[::-1]
+    assert len(set(found)) == len(found)
+
+
+def test_a_cursor_of_all_is_for_who_may_see_all(crowd: Crowd) -> None:
+    """It names messages, which others must not read by it."""
+    for by, number in enumerate(numbers(7)):
+        crowd.send(number, by)
+    cursor = page(crowd.flow, "/v0.1/messages", payloads.basic(), limit=3)["next"]
+    asked: list[tuple[dict[str, str], dict[str, str]]] = [
+        (crowd.flow.app["bearer"], {}),
+        (payloads.basic(), {"application_id": crowd.flow.app["id"]}),
+    ]
+    for headers, query in asked:
+        status, body = crowd.flow.cloud.http(
+            "list", "GET", "/v0.1/messages", headers=headers, query={**query, "cursor": cursor}
+        )
+        assert (status, body["invalid_parameters"][0]["name"]) == (400, "cursor")
+
+
+PLACES = {
+    "the first answer of many": Place(
+        done="b",
+        floor=f"{1:015d}#",
+        best=(Entry(f"{2:015d}#{UUID(int=7)}", str(UUID(int=7)), ("sms", "whatsapp")),),
+    ),
+    "within": Place(before=f"{9:015d}#{UUID(int=1)}", done="b", upto="d"),
+    "an end": Place(before=f"{9:015d}#{UUID(int=1)}"),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_place_survives_its_cursor(name: str) -> None:
+    assert Place.read(PLACES[name].text()) == PLACES[name]
+
+
+NO_PLACES = [
+    "",
+    "x",
+    "~",
+    "1#",
+    f"{1:015d}#~a~b~c~d",
+    f"~a~~~{'f' * 44}~",
+    f"~a~~~{'f' * 12}",
+    f"~~~~{'f' * 44}z",
+]
+
+
+@pytest.mark.parametrize("number", range(len(NO_PLACES)))
+def test_what_is_no_place(number: int) -> None:
+    with pytest.raises(ValueError, match="must be the cursor"):
+        Place.read(NO_PLACES[number])
+
+
+@pytest.mark.parametrize("path", ["/v0.1/messages", "/v0.1/dispatch"])
+def test_what_the_account_did_itself_has_a_name(crowd: Crowd, path: str) -> None:
+    made = [crowd.send(number, by) for by, number in enumerate(numbers(8))]
+    begun = [crowd.dispatch(by) for by in range(8)]
+    mine = made if path == "/v0.1/messages" else begun
+    assert crowd.pages(path, application_id="account") == [[mine[7], mine[0]]]
+    query = {"application_id": "account"}
+    assert crowd.flow.cloud.http("list", "GET", path, headers=crowd.flow.app["bearer"], query=query)[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/v0.1/messages", "/v0.1/dispatch"])
+def test_an_application_that_never_was(flow: Flow, path: str) -> None:
+    """Of one that was deleted there is still what it sent; one that sent nothing has an empty list."""
+    quiet = payloads.application(flow.cloud)
+    flow.send(payloads.text("sms"))
+    flow.cloud.http("applications", "DELETE", f"/v2/applications/{flow.app['id']}", headers=payloads.basic())
+
+    def status(application_id: str) -> int:
+        query = {"application_id": application_id, "channel": "mms"}
+        return flow.cloud.http("list", "GET", path, headers=payloads.basic(), query=query)[0]
+
+    assert status(quiet["id"]) == 200
+    assert status(flow.app["id"]) == 200
+    assert status(flow.app["id"][:-4] + "0000") == 404
 
 
 def test_dispatches(flow: Flow) -> None:

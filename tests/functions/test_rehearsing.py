@@ -9,8 +9,9 @@ from switchboard import clock, pricing
 from switchboard.senders import Routes, Senders
 from switchboard.store import Route
 from tests.functions.flows import Body, Flow
+from tests.functions.test_dispatch import entries, report
 from tests.functions.test_handover import account, opened, whatsapp
-from tests.functions.test_spending import RATES, TEMPLATE, cap
+from tests.functions.test_spending import RATES, TEMPLATE, cap, dispatch
 from tests.support import payloads
 from tests.support.payloads import step, text
 
@@ -108,7 +109,52 @@ def test_a_dispatch(flow: Flow) -> None:
     limited = payloads.workflow(steps[0], steps[2]) | {"max_price": "0.055"}
     answer = told(flow, "/v0.1/dispatch", limited)
     assert answer["price"]["ceiling"] == "0.0550"
-    assert (None, "above_max_price_together") in codes(answer)
+    assert (1, "above_max_price_together") in codes(answer)
+
+
+@pytest.mark.parametrize(("limit", "goes"), [("0.15", True), ("0.14", False)])
+def test_a_dispatch_whose_price_is_assumed(flow: Flow, limit: str, goes: bool) -> None:
+    """What is told of it is what becomes of it, if its first step runs out of time."""
+    cap(flow, None, assumed="0.10")
+    steps = step("messenger", 1), step("sms")
+    answer = told(flow, "/v0.1/dispatch", payloads.workflow(*steps) | {"max_price": limit})
+    warned = [number for number, code in codes(answer) if code == "above_max_price_together"]
+    assert warned == ([] if goes else [1])
+    assert [one["price"]["ceiling"] for one in answer["steps"]] == ["0.1000", "0.0500"]
+    assert [one["refused"] for one in answer["steps"]] == [False, False], "it is not, if the first one fails"
+    assert answer["price"] == {"floor": None, "ceiling": f"{limit}00", "currency": "EUR"}
+    dispatch(flow, limit, *steps)
+    flow.until(lambda: flow.heard(status="submitted"))
+    if goes:
+        flow.receipt(flow.step_message(1))
+    ends = [("messenger", "submitted"), ("sms", "delivered" if goes else "rejected")]
+    assert entries(report(flow)) == ends
+
+
+def test_steps_that_all_cost_too_much_by_what_is_assumed(flow: Flow) -> None:
+    cap(flow, None, assumed="0.10")
+    body = payloads.workflow(step("messenger", 60), step("messenger")) | {"max_price": "0.09"}
+    answer = told(flow, "/v0.1/dispatch", body)
+    assert [one["refused"] for one in answer["steps"]] == [True, True]
+    assert (None, "nothing_sent") in codes(answer)
+    assert "above_max_price_together" not in str(answer)
+
+
+FREE = """
+[[rate]]
+channel = "messenger"
+price = "0"
+currency = "EUR"
+date = 2026-11-25
+source = "test"
+"""
+
+
+def test_the_least_is_nothing_where_a_step_is_free(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = pricing.read(FREE)
+    monkeypatch.setattr(pricing, "table", lambda: found)
+    answer = told(flow, "/v0.1/dispatch", payloads.workflow(step("messenger", 60, "read"), step("sms")))
+    assert answer["price"] == {"floor": "0.0000", "ceiling": None, "currency": "EUR"}
 
 
 def test_a_failover_of_version_1(flow: Flow) -> None:

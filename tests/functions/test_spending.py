@@ -439,22 +439,128 @@ def test_the_accounts_limits(flow: Flow) -> None:
     assert (status, none["daily_spend"], none["spent_today"], none["currency"]) == (
         200,
         None,
-        "0.0000",
+        None,
         "EUR",
-    )
+    ), "without a cap nothing is counted"
     assert none["resets_at"].endswith("T00:00:00.000Z")
-    assert call("PUT", {"daily_spend": "50.00"})[1]["daily_spend"] == "50.00"
-    assert call("PUT", {"daily_spend": 12.5})[1]["daily_spend"] == "12.5"
-    assert call("GET")[1]["daily_spend"] == "12.5"
+    assert call("PUT", none | {"daily_spend": "50.00"})[1]["daily_spend"] == "50.00"
+    assert call("PUT", none | {"daily_spend": 12.5})[1]["daily_spend"] == "12.5"
+    assert (call("GET")[1]["daily_spend"], call("GET")[1]["spent_today"]) == ("12.5", "0.0000")
     both = call("PUT", {"daily_spend": "1", "assumed_price": "0.1"})[1]
     assert (both["daily_spend"], both["assumed_price"]) == ("1", "0.1")
-    assert call("PUT", {"daily_spend": "1"})[1]["assumed_price"] is None
-    assert call("PUT", {"daily_spend": None})[1]["daily_spend"] is None
-    bodies: list[Any] = [{}, {"daily_spend": "much"}, [], {"daily_spend": None, "assumed_price": -1}]
-    for wrong in bodies:
-        status, problem = call("PUT", wrong)
-        assert status == 400
-        assert problem["invalid_parameters"][0]["name"] in ("daily_spend", "assumed_price", "body")
+    assert call("PUT", {"daily_spend": "1", "assumed_price": None})[1]["assumed_price"] is None
+    gone = call("PUT", {"daily_spend": None, "assumed_price": None})[1]
+    assert (gone["daily_spend"], gone["spent_today"]) == (None, None)
+
+
+WRONG_LIMITS: dict[str, tuple[Any, set[str]]] = {
+    "nothing": ({}, {"daily_spend", "assumed_price"}),
+    "no object": ([], {"body"}),
+    "one of two": ({"daily_spend": "1"}, {"assumed_price"}),
+    "the other": ({"assumed_price": "1"}, {"daily_spend"}),
+    "no amount": ({"daily_spend": "much", "assumed_price": None}, {"daily_spend"}),
+    "less than nothing": ({"daily_spend": None, "assumed_price": -1}, {"assumed_price"}),
+    "a slip": ({"daily_spent": "1", "assumed_price": None}, {"daily_spend", "daily_spent"}),
+    "what would be nothing": ({"daily_spend": "0.00001", "assumed_price": None}, {"daily_spend"}),
+    "the same": ({"daily_spend": None, "assumed_price": 0.00005}, {"assumed_price"}),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_LIMITS)
+def test_wrong_limits_of_the_account_change_nothing(flow: Flow, name: str) -> None:
+    cap(flow, "7", assumed="0.5")
+    store = flow.cloud.functions["deliver"].services.spend_store
+    before = store.caps()
+    body, named = WRONG_LIMITS[name]
+    status, problem = flow.cloud.http("applications", "PUT", "/account/limits", body, basic())
+    assert status == 400
+    assert {fault["name"] for fault in problem["invalid_parameters"]} == named
+    assert store.caps() == before
+
+
+WRONG_CAPS: dict[str, tuple[Any, set[str]]] = {
+    "nothing": ({}, {"limits.daily_spend"}),
+    "no object": ("5", {"limits"}),
+    "no amount": ({"daily_spend": "much"}, {"limits.daily_spend"}),
+    "a slip": ({"daily_spent": "5"}, {"limits.daily_spend", "limits.daily_spent"}),
+    "one more": ({"daily_spend": "5", "assumed_price": "1"}, {"limits.assumed_price"}),
+    "what would be nothing": ({"daily_spend": "0.00001"}, {"limits.daily_spend"}),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CAPS)
+def test_wrong_limits_of_an_application_change_nothing(flow: Flow, name: str) -> None:
+    cap(flow, "6", application=True)
+    store = flow.cloud.functions["deliver"].services.spend_store
+    before = store.caps()
+    limits, named = WRONG_CAPS[name]
+    path, body = f"/v2/applications/{flow.app['id']}", {"name": "x", "limits": limits}
+    status, problem = flow.cloud.http("applications", "PUT", path, body, basic())
+    assert status == 400
+    assert {fault["name"] for fault in problem["invalid_parameters"]} == named
+    assert store.caps() == before
+
+
+ONE_RATE = """
+[[rate]]
+channel = "sms"
+price = "0.05"
+currency = "EUR"
+date = 2026-11-25
+source = "test"
+
+[[rate]]
+channel = "viber_service_msg"
+prefix = "44"
+price = "0.01"
+currency = "EUR"
+date = 2026-11-25
+source = "test"
+"""
+
+
+def test_a_cap_that_refuses_what_has_no_price_says_so(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = pricing.read(ONE_RATE)
+    monkeypatch.setattr(pricing, "table", lambda: found)
+
+    def put(daily: Any, assumed: Any) -> list[Body]:
+        body = {"daily_spend": daily, "assumed_price": assumed}
+        status, answer = flow.cloud.http("applications", "PUT", "/account/limits", body, basic())
+        assert status == 200
+        again = flow.cloud.http("applications", "GET", "/account/limits", headers=basic())[1]
+        assert again["warnings"] == answer["warnings"]
+        return list(answer["warnings"])
+
+    assert put(None, None) == []
+    assert put("5", "0.10") == []
+    [warning] = put("5", None)
+    assert (warning["code"], warning["name"]) == ("price_unknown_with_limit", "assumed_price")
+    every, some = warning["text"].split(": ")[1].split("; ")
+    assert "mms" in every
+    assert "sms," not in every.replace("mms", "")
+    assert some == "some of viber_service_msg"
+    assert put(None, None) == []
+    # An application's cap refuses the same.
+    path = f"/v2/applications/{flow.app['id']}"
+    body = {"name": "x", "limits": {"daily_spend": "5"}}
+    assert flow.cloud.http("applications", "PUT", path, body, basic())[1]["limits"]["warnings"] == [warning]
+    assert put(None, None) == [warning]
+    made = flow.cloud.http("applications", "POST", "/v2/applications", body, basic())[1]
+    assert made["limits"]["warnings"] == [warning]
+    assert put(None, "0.1") == []
+    limits = flow.cloud.http("applications", "PUT", path, body, basic())[1]["limits"]
+    assert limits == {"daily_spend": "5", "spent_today": "0.0000"}
+    # What was answered can be put back.
+    assert flow.cloud.http("applications", "PUT", path, body | {"limits": limits}, basic())[0] == 200
+
+
+def test_what_an_application_spent_today(flow: Flow) -> None:
+    cap(flow, "5", application=True)
+    flow.send(payloads.text("sms"))
+    flow.drain()
+    path = f"/v2/applications/{flow.app['id']}"
+    shown = flow.cloud.http("applications", "GET", path, headers=basic())[1]
+    assert shown["limits"] == {"daily_spend": "5", "spent_today": "0.0500"}
 
 
 def test_an_applications_limits(flow: Flow) -> None:
@@ -465,16 +571,18 @@ def test_an_applications_limits(flow: Flow) -> None:
 
     assert "limits" not in call("GET")[1]
     limited = {"name": "limited", "limits": {"daily_spend": "5"}}
-    assert call("PUT", limited)[1]["limits"] == {"daily_spend": "5"}
-    # A client that knows no limits replaces everything else.
-    assert call("PUT", {"name": "renamed"})[1]["limits"] == {"daily_spend": "5"}
+    kept = {"daily_spend": "5", "spent_today": "0.0000"}
+    assert call("PUT", limited)[1]["limits"].items() >= kept.items()
+    # A client that knows no limits replaces everything else, as does one that writes null for them.
+    assert call("PUT", {"name": "renamed"})[1]["limits"] == kept
+    assert call("PUT", {"name": "renamed", "limits": None})[1]["limits"] == kept
     listed = flow.cloud.http("applications", "GET", "/v2/applications", headers=basic())[1]
     assert [one["limits"] for one in listed["_embedded"]["applications"]] == [{"daily_spend": "5"}]
     assert "limits" not in call("PUT", {"name": "free", "limits": {"daily_spend": None}})[1]
     status, problem = call("PUT", {"name": "x", "limits": {"daily_spend": "x"}})
     assert (status, problem["invalid_parameters"][0]["name"]) == (400, "limits.daily_spend")
     status, made = flow.cloud.http("applications", "POST", "/v2/applications", limited, basic())
-    assert (status, made["limits"]) == (201, {"daily_spend": "5"})
+    assert (status, made["limits"]["daily_spend"]) == (201, "5")
     gone = flow.cloud.http("applications", "DELETE", f"/v2/applications/{made['id']}", headers=basic())
     assert gone[0] == 204
     assert flow.cloud.functions["deliver"].services.spend_store.caps().by_owner == {}
@@ -492,7 +600,7 @@ def test_a_refused_change_changes_no_cap(flow: Flow) -> None:
     }
     status, problem = flow.cloud.http("applications", "PUT", path, body, basic())
     assert status == 400, problem
-    assert flow.cloud.http("applications", "GET", path, headers=basic())[1]["limits"] == {"daily_spend": "5"}
+    assert flow.cloud.http("applications", "GET", path, headers=basic())[1]["limits"]["daily_spend"] == "5"
     missing = f"{path[:-4]}0000"
     assert flow.cloud.http("applications", "PUT", missing, body | {"capabilities": {}}, basic())[0] == 404
     store = flow.cloud.functions["deliver"].services.spend_store

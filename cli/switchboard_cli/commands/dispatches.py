@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from switchboard_cli import channels, client, following, rehearsing, session
+from switchboard_cli import channels, client, explaining, following, rehearsing, session
 from switchboard_cli.client import Body
 from switchboard_cli.errors import Code, usage
 from switchboard_cli.files import json_argument
@@ -125,17 +125,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell what became of a dispatch, and why, in sentences."""
-    here = session.of(context)
-    found = here.api.call("GET", f"{_PATH}{client.path(uuid)}/explain", by=here.api.sender(as_account))
-    if here.as_json:
-        here.output.json(found)
-        return
-    here.output.line(text("Dispatch"), text(uuid, "bold"), coloured(found["state"]))
-    here.output.line(found["summary"])
-    here.output.line("")
-    for line in found["lines"]:
-        step = "" if line.get("step") is None else f"step {line['step'] + 1}"
-        here.output.line(" ", following.clock(line["at"]), text(f"{step:<7}", "dim"), line["text"])
+    explaining.show(session.of(context), "Dispatch", _PATH, uuid, as_account)
 
 
 def cancel(

@@ -19,7 +19,7 @@ OfApplication = Annotated[
 
 
 def show(context: typer.Context, app_id: OfApplication = None, as_json: AsJson = False) -> None:
-    """Show the daily cap, and for the account what of it is spent."""
+    """Show the daily cap, and what of it is spent today."""
     here = session.of(context)
     found = _of_application(_application(here, app_id)) if app_id else here.api.call("GET", _ACCOUNT)
     _show(here, found)
@@ -77,7 +77,7 @@ def _application(here: Session, app_id: str) -> Body:
 
 
 def _of_application(found: Body) -> Body:
-    return {"application_id": found["id"], "daily_spend": (found.get("limits") or {}).get("daily_spend")}
+    return {"application_id": found["id"], "daily_spend": None, **(found.get("limits") or {})}
 
 
 def _show(here: Session, found: Body) -> None:
@@ -97,6 +97,8 @@ def _show(here: Session, found: Body) -> None:
             ("begins anew", found.get("resets_at")),
         ]
     )
+    for warning in found.get("warnings") or []:
+        here.output.line(text("! ", "yellow") + text(f"{warning['name']}: ", "dim") + text(warning["text"]))
 
 
 def add_to(app: typer.Typer) -> None:

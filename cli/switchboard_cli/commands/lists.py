@@ -15,7 +15,9 @@ _PAGE = 100
 OfApplication = Annotated[
     str | None,
     typer.Option(
-        "--app-id", help="An application's, by key and secret. Default: the folder's own.", metavar="ID"
+        "--app-id",
+        help="An application's, by key and secret; account for its own. Default: the folder's application.",
+        metavar="ID",
     ),
 ]
 Channel = Annotated[str | None, typer.Option("--channel", "-c", metavar="CHANNEL")]

@@ -1,11 +1,11 @@
-"""message:send, message:show."""
+"""message:send, message:show, message:explain."""
 
 import json
 from typing import Annotated, Any, Literal
 
 import typer
 
-from switchboard_cli import channels, client, following, rehearsing, session
+from switchboard_cli import channels, client, explaining, following, rehearsing, session
 from switchboard_cli.client import Body
 from switchboard_cli.errors import Code, usage
 from switchboard_cli.files import json_argument
@@ -180,6 +180,16 @@ def show(
         here.output.line(" ", following.clock(at), coloured(status))
 
 
+def explain(
+    context: typer.Context,
+    uuid: Annotated[str, typer.Argument(metavar="UUID", help="The message's.")],
+    as_account: AsAccount = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what became of a message, and why, in sentences."""
+    explaining.show(session.of(context), "Message", "/v0.1/messages", uuid, as_account)
+
+
 def _read(here: Session, uuid: str, by: Any) -> Body:
     found: Body = here.api.call("GET", f"{_PATH}{client.path(uuid)}", by=by)
     return found
@@ -228,4 +238,4 @@ def _merge(body: Body, others: list[tuple[list[str], Any]]) -> None:
 
 
 def add_to(app: typer.Typer) -> None:
-    session.register(app, _PANEL, {"message:send": send, "message:show": show})
+    session.register(app, _PANEL, {"message:send": send, "message:show": show, "message:explain": explain})

@@ -14,7 +14,7 @@ import httpx
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from switchboard_cli import session
+from switchboard_cli import channels, session
 from switchboard_cli.client import Account, Application, Body
 from switchboard_cli.errors import usage
 from switchboard_cli.output import err, text
@@ -26,7 +26,7 @@ _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
 OfApplication = Annotated[
     str | None,
-    typer.Option("--app-id", help="An application's, by key and secret.", metavar="ID"),
+    typer.Option("--app-id", help="An application's, by key and secret; account for its own.", metavar="ID"),
 ]
 From = Annotated[
     str | None,
@@ -72,6 +72,8 @@ def insights(
     query = _named({"from": since, "to": until, "application_id": app_id, "group_by": ",".join(groups)})
     who = _who(here, app_id, as_account)
     if as_csv:
+        if Group.STEP in groups:
+            here.output.note("The rows are of steps. Those of messages: the same without --by step.")
         reply = here.api.fetch("/v0.1/insights", query, "text/csv", by=who)
         _write(sys.stdout, reply.text)
         return
@@ -84,11 +86,12 @@ def insights(
         return
     names = [group for group in found["group_by"] if group != Group.STEP]
     here.output.table(
-        (*names, "messages", "delivered", "p50 / p90", "read", "p50 / p90", "failed", "cost"),
+        (*names, "messages", "sent", "delivered", "p50 / p90", "read", "p50 / p90", "failed", "cost"),
         [
             (
                 *(row[name] or "-" for name in names),
                 row["messages"],
+                row["sent"],
                 _share(row["delivered"], row["delivery_rate"]),
                 _times(row["seconds_to_delivered"]),
                 _share(row["read"], row["read_rate"]),
@@ -106,7 +109,7 @@ def insights(
             [
                 (
                     *(row[name] or "-" for name in also),
-                    row["step"],
+                    row["step"] + 1,  # as people count them
                     row["channel"],
                     row["tried"],
                     _share(row["won"], row["win_rate"]),
@@ -126,6 +129,9 @@ def messages(
     app_id: OfApplication = None,
     channel: Annotated[str | None, typer.Option("--channel", "-c", metavar="CHANNEL")] = None,
     status: Annotated[str | None, typer.Option("--status", metavar="STATUS")] = None,
+    recipient: Annotated[
+        str | None, typer.Option("--recipient", help="Sent to this number or id.", metavar="TO")
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Where to. Default: the standard output.", metavar="FILE"),
@@ -148,8 +154,9 @@ def messages(
             "from": since,
             "to": until,
             "application_id": app_id,
-            "channel": channel,
+            "channel": channels.v01(channel) if channel else None,
             "status": status,
+            "recipient": recipient,
             "format": "csv" if as_csv else "jsonl",
         }
     )

@@ -1,6 +1,6 @@
 // What the lists have in common: the newest come by themselves, older ones when somebody asks.
 import { useEffect, useState } from "preact/hooks";
-import { type Application, lists, MOST_TOGETHER } from "../api";
+import { ACCOUNT, type Application, lists } from "../api";
 import { useLive } from "../live";
 import { go, route } from "../router";
 import { Input, Select } from "../ui";
@@ -117,6 +117,6 @@ export function useOwner(page: string): [owner: string, filter: preact.JSX.Eleme
 export function ApplicationFilter({ value, set }: { value: string; set: (value: string) => void }) {
   const applications = useApplications();
   const options = applications.map((one): [string, string] => [one.id, one.name]);
-  const none = applications.length > MOST_TOGETHER ? "Choose one" : "All";
-  return <Select label="Application" value={value} set={set} options={[["", none], ...options]} />;
+  const all: [string, string][] = [["", "All"], [ACCOUNT, "The account itself"]];
+  return <Select label="Application" value={value} set={set} options={[...all, ...options]} />;
 }

@@ -93,9 +93,6 @@ class ApiSecrets:
     def api_key(self) -> str:
         return str(self.secrets.read(self.name)["api_key"])
 
-    def accepts(self, secret: bytes) -> bool:
-        return self.accepted(secret) is not None
-
     def accepted(self, secret: bytes) -> str | None:
         """The id of the live one that this is. One that was revoked elsewhere can be taken for a second more;
         one that was added is known at once."""

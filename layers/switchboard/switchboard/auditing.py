@@ -103,7 +103,7 @@ def _who(services: Services, app: APIGatewayHttpResolver, action: Action) -> str
             continue
         if caller.application_id is None:
             scheme = (headers.get("authorization") or "").strip().partition(" ")[0].lower()
-            return "console" if scheme == "console" else "key"
+            return f"{'console' if scheme == 'console' else 'key'}:{caller.secret_id}"
         if not action.by_owner:
             return f"application:{caller.application_id}"
     return None

@@ -10,22 +10,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from switchboard import clock
-from switchboard.errors import BadKey, BadToken, MissingCredentials
+from switchboard.errors import BadKey, BadToken, MissingCredentials, NotFound
+from switchboard.store import keys
 
 if TYPE_CHECKING:
     from switchboard.account_secrets import ApiSecrets
     from switchboard.models.applications import Application
     from switchboard.remembered import Remembered
 
+ACCOUNT = "account"
+"""As an `application_id` in a query: what the account did itself, by its key. Applications have uuids."""
+
 
 @dataclass(frozen=True)
 class Caller:
     application_id: str | None
     """None for the account itself."""
+    secret_id: str | None = None
+    """Of the account: which of its API secrets it has shown, or began the console's session with."""
 
     def may_see(self, application_id: str | None) -> bool:
         """The account sees everything, an application only its own."""
         return self.application_id is None or self.application_id == application_id
+
+    def owner(self, named: str | None) -> str | None:
+        """Whose things it asks for, as the table calls them: an application's, or those of ACCOUNT. None for
+        everybody's. NotFound for another's."""
+        if named and not self.may_see(named):
+            raise NotFound(named)
+        return keys.ACCOUNT if named == ACCOUNT else named or self.application_id
 
 
 @dataclass(frozen=True)
@@ -92,8 +105,7 @@ class Callers:
     def _console(self, value: str) -> Caller:
         from switchboard.console import Sessions  # of the few who come from there
 
-        Sessions(self.secrets).read(value, "pass")
-        return Caller(None)
+        return Caller(None, Sessions(self.secrets).read(value, "pass").secret_id)
 
     def _account(self, value: str) -> Caller:
         try:
@@ -103,6 +115,9 @@ class Callers:
         return self._key(key, secret)
 
     def _key(self, key: bytes, secret: bytes) -> Caller:
-        if not (hmac.compare_digest(key, self.api_key().encode()) and self.secrets.accepts(secret)):
+        if not hmac.compare_digest(key, self.api_key().encode()):
             raise BadKey
-        return Caller(None)
+        secret_id = self.secrets.accepted(secret)
+        if secret_id is None:
+            raise BadKey
+        return Caller(None, secret_id)

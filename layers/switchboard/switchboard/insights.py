@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from switchboard import clock, counting, histogram
-from switchboard.errors import Fault, InvalidRequest, NotFound
+from switchboard.errors import Fault, InvalidRequest
 from switchboard.models import insights as wire
 from switchboard.models.messages import Status
 from switchboard.store import keys
@@ -33,10 +33,7 @@ class Insights:
 
     def of(self, asked: wire.Asked, caller: Caller) -> wire.Found:
         """NotFound if it is another's; InvalidRequest if there is too much of it."""
-        if asked.application_id and not caller.may_see(asked.application_id):
-            raise NotFound(asked.application_id)
-        owner = asked.application_id or caller.application_id
-        found = self._read(asked, owner)
+        found = self._read(asked, caller.owner(asked.application_id))
         groups = wire.message_groups(asked.groups)
         messages = _by_group((one for one in found if one.place.step is None), groups)
         rows = [self._message_row(groups, group, sums) for group, sums in messages.items()]

@@ -123,6 +123,23 @@ class Prices:
             ceiling=max(known) if known and len(known) == len(found) else None,
         )
 
+    def covers(self, channel: Channel, provider: str) -> bool | None:
+        """Whether every message of a channel has a price by the table, if a provider carries it; None if some
+        have one."""
+        entries = table() if self.entries is None else self.entries
+        here = [
+            entry
+            for entry in entries
+            if entry.channel is channel
+            and entry.provider in (None, provider)
+            and self.money.convert(Usage(entry.price, entry.currency)).currency == self.money.currency
+        ]
+        everywhere = {entry.category for entry in here if not entry.prefix}
+        categories = {SERVICE, *TEMPLATES} if channel is Channel.WHATSAPP else {None}
+        if None in everywhere or categories <= everywhere:
+            return True
+        return None if here else False
+
     def redacted(self, item: MessageItem) -> Redacted:
         """What a message's bill needs once its recipient and contents are erased."""
         usage = self._rated(item)

@@ -56,6 +56,9 @@ class Rehearsed:
     routes: Sequence[Route]
     registered: bool
     price: Expected
+    """Its ceiling is what is assumed, where nobody knows one and something is."""
+    counts_as: Decimal | None
+    """Against limits, by the cheapest account: it is handed on to that one. None if nobody knows."""
     warnings: Sequence[Warned]
 
     @property
@@ -100,13 +103,13 @@ class Rehearsing:
         waits = [step.seconds or self.last_step_seconds for step in steps]
         prices = self.spending.prices()
         total = _total(rehearsed)
+        warned: list[tuple[int | None, Warned]] = [
+            (number, warning) for number, one in enumerate(rehearsed) for warning in one.warnings
+        ]
         warnings = [
             {"step": number, "code": warning.code, "name": warning.name, "text": warning.text}
-            for number, one in enumerate(rehearsed)
-            for warning in one.warnings
+            for number, warning in (*warned, *_about_all(rehearsed))
         ]
-        for code, name, text in _about_all(rehearsed):
-            warnings.append({"step": None, "code": code, "name": name, "text": text})
         counted = [parts(one.step.message, _first(one).provider) for one in rehearsed]
         known = [count for count in counted if count is not None]
         return {
@@ -133,23 +136,25 @@ class Rehearsing:
         carrying = [route for route in routes.found if message.channel in adapter(route.provider).channels]
         found = [self._expected(message, route) for route in carrying]
         floors = [one.floor for one in found if one.floor is not None]
-        ceilings = [one.ceiling for one in found if one.ceiling is not None]
         counted = [
             self._counted(message, route.provider, one, caps)
             for route, one in zip(carrying, found, strict=True)
-        ]
+        ] or [self._counted(message, "", Expected(None, None), caps)]
+        known = [amount for amount in counted if amount is not None]
         price = Expected(
             floor=min(floors) if floors and len(floors) == len(found) else None,
-            ceiling=max(ceilings) if ceilings and len(ceilings) == len(found) else None,
+            ceiling=max(known) if carrying and len(known) == len(counted) else None,
         )
+        counts_as = min(known, default=None)
+        is_stated = bool(found) and all(one.ceiling is not None for one in found)
         warnings = [
             *_about_condition(step, at),
             *_about_routes(message, routes, carrying, at),
             *self._about_person(message, routes, at),
             *self._about_templates(message, carrying, at),
-            *self._about_price(message, price, counted, at, caps, caller),
+            *self._about_price(message, is_stated, counts_as, at, caps, caller),
         ]
-        return Rehearsed(step, at, carrying, routes.registered, price, warnings)
+        return Rehearsed(step, at, carrying, routes.registered, price, counts_as, warnings)
 
     def _expected(self, message: Message, route: Route) -> Expected:
         category = self.spending.category(message, route)
@@ -212,18 +217,19 @@ class Rehearsing:
     def _about_price(
         self,
         message: Message,
-        price: Expected,
-        counted: Sequence[Decimal | None],
+        is_stated: bool,
+        most: Decimal | None,
         at: Places,
         caps: Caps,
         caller: Caller,
     ) -> Iterator[Warned]:
-        """`counted` is what it counts as by each account: of those that limits forbid it is handed on to the
-        next, so that the cheapest decides."""
-        if price.ceiling is None:
-            yield Warned("price_unknown", "", "nobody knows its price before its provider states it")
-        counted = counted or [self._counted(message, "", price, caps)]
-        most = min((amount for amount in counted if amount is not None), default=None)
+        """`is_stated` by the table; `most` is what it counts as."""
+        if not is_stated:
+            text = "nobody knows its price before its provider states it"
+            if caps.assumed is not None:
+                each = " for each part" if message.channel is Channel.SMS else ""
+                text += f": {caps.assumed:f} is assumed{each}"
+            yield Warned("price_unknown", "", text)
         mine = caps.of(caller.application_id)
         limits = [limit for limit in (message.max_price, message.max_total) if limit is not None]
         name = _end(at, "max_price") if message.max_price is not None else "max_price"
@@ -289,18 +295,27 @@ def _total(rehearsed: Sequence[Rehearsed]) -> Expected:
     most = rehearsed[0].step.message.max_total
     if ceiling is not None and most is not None:
         ceiling = min(ceiling, most)
-    return Expected(min(floors) if len(floors) == len(sent) else None, ceiling)
+    least = min(floors, default=None)
+    # What costs nothing is the least, whatever the others may cost.
+    return Expected(least if least == 0 or len(floors) == len(sent) else None, ceiling)
 
 
-def _about_all(rehearsed: Sequence[Rehearsed]) -> Iterator[tuple[str, str, str]]:
-    sent = [one.price.ceiling for one in rehearsed if not one.refused]
-    if not sent:
-        yield "nothing_sent", "", "as it is now, nothing would be sent"
+def _about_all(rehearsed: Sequence[Rehearsed]) -> Iterator[tuple[int | None, Warned]]:
+    """By their steps, or None where it is about all of them."""
     most = rehearsed[0].step.message.max_total
-    together = sum((ceiling for ceiling in sent if ceiling is not None), Decimal(0))
-    if most is not None and together > most:
-        text = f"all steps together can cost {together:f}: the later ones may be refused, 1901"
-        yield "above_max_price_together", "max_price", text
+    before = Decimal(0)
+    for number, one in enumerate(rehearsed):
+        if one.refused:
+            continue
+        if most is not None and one.counts_as is not None and before + one.counts_as > most:
+            text = (
+                f"the steps before it can cost {before:f} and it {one.counts_as:f}, together more than "
+                f"{most:f}: unless one of them fails, it would be refused, 1901"
+            )
+            yield number, Warned("above_max_price_together", "max_price", text)
+        before += one.price.ceiling or Decimal(0)
+    if all(one.refused for one in rehearsed):
+        yield None, Warned("nothing_sent", "", "as it is now, nothing would be sent")
 
 
 def _price(price: Expected, currency: str) -> Body:

@@ -48,6 +48,19 @@ class Spending:
             self._caps = caps, monotonic() + CAPS_SECONDS
         return caps
 
+    def unpriced(self, caps: Caps, application_id: str | None) -> str | None:
+        """What a cap has refused, in words, as nobody knows its price and none is assumed; None if nothing,
+        or if there is no cap. For the account itself those of its applications count too."""
+        bound = caps.of(application_id) if application_id else caps.by_owner
+        if not bound or caps.assumed is not None:
+            return None
+        prices = self.prices()
+        covered = {channel: prices.covers(channel, prices.providers[channel]) for channel in Channel}
+        every, some = ([c.value for c, covers in covered.items() if covers is kind] for kind in (False, None))
+        told = [f"all of {', '.join(every)}"] if every else []
+        told += [f"some of {', '.join(some)}"] if some else []
+        return "; ".join(told) or None
+
     def toll(self, item: MessageItem) -> "Toll":
         """What handing a claimed message over has to pass."""
         # Of an attempt that ended without a word nobody knows whether it had got as far as that: it is

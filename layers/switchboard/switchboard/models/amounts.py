@@ -25,5 +25,14 @@ def _amount(value: object) -> Decimal:
     return amount if amount == amount.quantize(_EXACT, ROUND_DOWN) else amount.quantize(_EXACT, ROUND_DOWN)
 
 
+def _limit(value: object) -> Decimal:
+    """What is kept, and shown to people, is what they wrote: 0.00001 would become 0, and stop everything."""
+    amount = _amount(value)
+    if amount != Decimal(str(value).strip()):
+        raise ValueError(f"must have at most {-int(_EXACT.as_tuple().exponent)} decimals")
+    return amount
+
+
 Amount = Annotated[Decimal, BeforeValidator(_amount)]
+Limit = Annotated[Decimal, BeforeValidator(_limit)]
 AMOUNT: TypeAdapter[Decimal] = TypeAdapter(Amount)

@@ -2,14 +2,16 @@
 
 {"name", "capabilities"?: {product: {"webhooks"?, ...}}, "keys"?: {"public_key"?},
  "privacy"?: {"improve_ai"?}, "limits"?: {"daily_spend"}}
+
+and the account's limits: {"daily_spend", "assumed_price"}
 """
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from switchboard.models.amounts import Amount
+from switchboard.models.amounts import Limit
 from switchboard.models.applications import ApplicationRequest, Page
 from switchboard.models.faults import Faults
 from switchboard.models.frozen import LAZY, Lazy
@@ -149,11 +151,13 @@ class _Privacy(_Wire):
 
 
 class _Limits(_Wire):
-    daily_spend: Amount | None = None
+    """What is left out would be taken away, so that everything must be said; null is for no such limit."""
+
+    daily_spend: Limit | None
 
 
 class _AccountLimits(_Limits):
-    assumed_price: Amount | None = None
+    assumed_price: Limit | None
 
 
 _DEEPEST = 20
@@ -162,8 +166,12 @@ _NAME: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(min_length=1, max_len
 _CAPABILITIES: TypeAdapter[_Capabilities] = TypeAdapter(_Capabilities)
 _KEYS: TypeAdapter[_Keys] = TypeAdapter(_Keys)
 _PRIVACY: TypeAdapter[_Privacy] = TypeAdapter(_Privacy)
-_LIMITS: TypeAdapter[_Limits] = TypeAdapter(_Limits)
-_ACCOUNT_LIMITS: TypeAdapter[_AccountLimits] = TypeAdapter(_AccountLimits)
+_L = TypeVar("_L", bound=_Limits)
+_REQUIRED = {
+    "daily_spend": "is required: an amount, or null for no cap",
+    "assumed_price": "is required: an amount, or null to assume none",
+}
+_SHOWN = ("currency", "spent_today", "resets_at", "warnings")
 _PAGE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1)], config=LAZY)
 _PAGE_SIZE: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=100)], config=LAZY)
 
@@ -184,7 +192,8 @@ def application_request(body: object) -> ApplicationRequest:
         faults.add("capabilities", f"must have at most {_DEEPEST} levels")
     keys = faults.read(_KEYS, root.get("keys") or {}, "keys")
     privacy = faults.read(_PRIVACY, root.get("privacy") or {}, "privacy")
-    limits = faults.read(_LIMITS, root["limits"] or {}, "limits") if "limits" in root else None
+    given = root.get("limits")
+    limits = _limits(faults, _Limits, given, "limits") if given is not None else None
     public_key = keys.public_key if keys else None
     if public_key and not _is_rsa_key(public_key):
         faults.add("keys.public_key", "must be an RSA public key in PEM, of 2048 bits or more")
@@ -203,16 +212,28 @@ def application_request(body: object) -> ApplicationRequest:
 
 def limits_request(body: object) -> tuple[Decimal | None, Decimal | None]:
     """What the account may spend on a day, None for any amount; and what a message counts as whose price
-    nobody knows, if anything. InvalidRequest names every fault."""
+    nobody knows, if anything. Both must be said. InvalidRequest names every fault."""
     faults = Faults()
     root = faults.object(body, "body", "must be a JSON object") or {}
     faults.check()
-    if "daily_spend" not in root:
-        faults.add("daily_spend", "is required: an amount, or null for no cap")
-    limits = faults.read(_ACCOUNT_LIMITS, root, "")
+    limits = _limits(faults, _AccountLimits, root, "")
     faults.check()
     assert limits
     return limits.daily_spend, limits.assumed_price
+
+
+def _limits(faults: Faults, shape: type[_L], value: object, name: str) -> _L | None:
+    """With what our answers have beside them taken as it comes: clients put back what they got."""
+    given = faults.object(value, name)
+    if given is None:
+        return None
+    names = list(shape.model_fields)
+    for other in sorted(given.keys() - {*names, *_SHOWN}):
+        faults.add(f"{name}.{other}" if name else other, f"is no limit. There are: {', '.join(names)}")
+    missing = [field for field in names if field not in given]
+    for field in missing:
+        faults.add(f"{name}.{field}" if name else field, _REQUIRED[field])
+    return faults.read(TypeAdapter(shape), given | dict.fromkeys(missing), name)
 
 
 def page(query: dict[str, str]) -> Page:

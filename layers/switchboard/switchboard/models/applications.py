@@ -66,10 +66,13 @@ class Page(Frozen):
 
 
 def answer(
-    application: Application, private_key: str | None = None, daily_spend: Decimal | None = None
+    application: Application,
+    private_key: str | None = None,
+    daily_spend: Decimal | None = None,
+    about_limits: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """An application as clients see it. The private key is in the answer that made it and nowhere else, and
-    limits (ours) are where there is one."""
+    limits (ours) are where there is one, with what else is to be told of them."""
     keys = {"public_key": application.public_key}
     if private_key:
         keys["private_key"] = private_key
@@ -79,7 +82,11 @@ def answer(
         "capabilities": application.capabilities,
         "keys": keys,
         "privacy": {"improve_ai": application.improve_ai},
-        **({} if daily_spend is None else {"limits": {"daily_spend": f"{daily_spend:f}"}}),
+        **(
+            {}
+            if daily_spend is None
+            else {"limits": {"daily_spend": f"{daily_spend:f}", **(about_limits or {})}}
+        ),
     }
 
 

@@ -4,19 +4,31 @@ from?, to?, limit?, cursor?
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from switchboard import clock
 from switchboard.models.frozen import Frozen
-from switchboard.models.periods import CURSOR, Query, cursor
+from switchboard.models.periods import NO_CURSOR, Query, cursor, decoded
 
 DAYS, LONGEST, KEPT = 30, 400, 400
 """How many are asked for where nobody says, can be at once, and are kept."""
 LIMIT, MOST = 50, 200
+_PLACE = re.compile("[0-9]{15}#[0-9a-f]{12}")  # keys.audit
+
+
+def _place(cursor: str) -> str:
+    place = decoded(cursor)
+    if not _PLACE.fullmatch(place):
+        raise ValueError(NO_CURSOR)
+    return place
+
+
+_CURSOR: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(max_length=100), AfterValidator(_place)])
 _LIMIT: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=MOST)])
 
 Outcome = Literal["open", "done", "refused"]
@@ -36,7 +48,8 @@ class Entry(Frozen):
     entry_id: str
     at: datetime
     who: str
-    """`key`, `console` (a session that was begun by it), or `application:{id}`."""
+    """`key:{id}` of the API secret that was given, `console:{id}` of the one that its session was begun with,
+    or `application:{id}`. Older entries have no ids of secrets."""
     action: str
     target: str = ""
     outcome: Outcome = "open"
@@ -70,12 +83,12 @@ class Asked(Frozen):
 
 def asked(query: Mapping[str, str], now: datetime) -> Asked:
     """InvalidRequest names every fault."""
-    found = Query(query)
+    found = Query(query, "from", "to", "limit", "cursor")
     since, until = found.period(now, DAYS)
     if (until - since).days > LONGEST:
         found.faults.add("from", f"must be at most {LONGEST} days before `to`")
     limit = found.read(_LIMIT, "limit") or LIMIT
-    place = found.read(CURSOR, "cursor")
+    place = found.read(_CURSOR, "cursor")
     found.faults.check()
     return Asked(since=since, until=until, limit=limit, cursor=place)
 

@@ -3,7 +3,8 @@
     application_id?, from?, to?, group_by?
 
 `group_by` is a list of channel, provider, country, application_id, step, and hour or day. The answer's rows
-are of messages; with `step` there are those of steps too.
+are of messages; with `step` there are those of steps too. Of steps there is no provider or country: a step is
+counted for all who tried it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from switchboard.models.periods import OWNER, Query
 GROUPS = ("hour", "day", "application_id", "channel", "provider", "country", "step")
 DAYS = 7
 """How far back, where nobody says."""
+_BESIDE = "channel, application_id, and hour or day"
 LONGEST: Mapping[str, int] = {"hour": 31, "day": 400}
 """Days that can be asked for at once, by the unit that is read."""
 Row = Mapping[str, Any]
@@ -43,12 +45,15 @@ class Asked(Frozen):
 
 def asked(query: Mapping[str, str], now: datetime) -> Asked:
     """InvalidRequest names every fault. The time is taken as whole hours, or whole days (UTC)."""
-    found = Query(query)
+    found = Query(query, "application_id", "from", "to", "group_by")
     words = [word.strip() for word in query.get("group_by", "channel").split(",")]
     if not set(words) <= set(GROUPS):
         found.faults.add("group_by", f"must be a list of: {', '.join(GROUPS)}")
     if {"hour", "day"} <= set(words):
         found.faults.add("group_by", "must have only one of: hour, day")
+    if "step" in words and (without := [word for word in ("provider", "country") if word in words]):
+        reason = f"cannot have {' or '.join(without)} together with step. Beside step there are: {_BESIDE}"
+        found.faults.add("group_by", reason)
     unit = "hour" if "hour" in words else "day"
     since, until = found.period(now, DAYS)
     application_id = found.read(OWNER, "application_id")
@@ -148,7 +153,7 @@ class Found(Frozen):
         return body
 
     def csv(self) -> str:
-        """The rows of steps where these are asked for, else those of messages."""
+        """The rows of steps where these are asked for, else those of messages: one table has one kind."""
         rows: Sequence[MessageRow | StepRow] = self.steps if "step" in self.asked.groups else self.rows
         table = Table(self._columns())
         for row in rows:
@@ -181,7 +186,7 @@ def message_groups(groups: Sequence[str]) -> list[str]:
 
 
 def step_groups(groups: Sequence[str]) -> list[str]:
-    """Steps are told apart by channel always, and never by what only their messages have."""
+    """Steps are told apart by channel always."""
     also = [group for group in groups if group in ("hour", "day", "application_id")]
     return [*also, "step", "channel"]
 

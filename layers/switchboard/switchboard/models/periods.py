@@ -1,4 +1,4 @@
-"""Times and places in a query: `from`, `to`, `cursor`, `application_id`."""
+"""What queries of several routes have: times, places, people, applications."""
 
 import base64
 import binascii
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 from switchboard.models.faults import Faults
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+NO_CURSOR = "must be the cursor of an answer before"
 _YEARS = range(2000, 9000)
 """In which there is room to count days forth and back."""
 
@@ -33,19 +34,27 @@ def _until(text: str) -> datetime:
     return moment + timedelta(days=1) if _DATE.fullmatch(text) else moment
 
 
-def _place(cursor: str) -> str:
+def decoded(cursor: str) -> str:
+    """The place that `cursor` named. ValueError if it never did."""
     try:
         return base64.b64decode(cursor, b"-_", validate=True).decode("ascii")
     except (ValueError, binascii.Error):
-        raise ValueError("must be the cursor of an answer before") from None
+        raise ValueError(NO_CURSOR) from None
+
+
+def _person(text: str) -> str:
+    """As a message has its recipient: a number without its + and spaces; ids are what they are."""
+    text = text.strip()
+    digits = "".join(text.split()).removeprefix("+")
+    if not text:
+        raise ValueError("must be a number, as 447700900100, or an id")
+    return digits if digits.isascii() and digits.isdecimal() else text
 
 
 SINCE: TypeAdapter[datetime] = TypeAdapter(Annotated[str, Field(max_length=40), AfterValidator(_since)])
 UNTIL: TypeAdapter[datetime] = TypeAdapter(Annotated[str, Field(max_length=40), AfterValidator(_until)])
-CURSOR: TypeAdapter[str] = TypeAdapter(
-    Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_place)]
-)
 OWNER: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9-]+$")])
+PERSON: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(max_length=200), AfterValidator(_person)])
 
 
 def one_of(*words: str) -> TypeAdapter[str]:
@@ -60,9 +69,12 @@ def one_of(*words: str) -> TypeAdapter[str]:
 class Query:
     """What a query has, read one by one; `faults` has what is wrong with it."""
 
-    def __init__(self, given: Mapping[str, str]) -> None:
+    def __init__(self, given: Mapping[str, str], *names: str) -> None:
+        """`names` are those that it may have: a filter that is misspelt must not show everything."""
         self.given = given
         self.faults = Faults()
+        for name in sorted(given.keys() - set(names)):
+            self.faults.add(name, f"is no parameter of this. There are: {', '.join(names)}")
 
     def read(self, shape: TypeAdapter[Any], name: str) -> Any:
         """None if it is not there, or wrong."""

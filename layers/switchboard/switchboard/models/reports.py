@@ -1,6 +1,6 @@
 """GET /v0.1/reports/messages: what is asked for, and a message's record.
 
-    application_id?, from?, to?, channel?, status?, format?, cursor?
+    application_id?, from?, to?, recipient?, channel?, status?, format?, cursor?
 
 A record is what became of a message and what it cost, with both its ends and without its content.
 """
@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 from switchboard import clock, csv_text, pricing
 from switchboard.models.events import Usage
 from switchboard.models.frozen import Frozen
-from switchboard.models.lists import Asked
+from switchboard.models.lists import CURSOR, Asked
 from switchboard.models.messages import Channel, Status
-from switchboard.models.periods import CURSOR, OWNER, Query, one_of
+from switchboard.models.periods import OWNER, PERSON, Query, one_of
 from switchboard.store import MessageItem
 
 DAYS, LONGEST = 7, 400
@@ -46,6 +46,7 @@ COLUMNS = (
     "dispatch_uuid",
     "step",
 )
+_NAMES = ("application_id", "from", "to", "recipient", "channel", "status", "format", "cursor")
 _FORMAT: TypeAdapter[str] = one_of(*MEDIA_TYPES)
 _A_MOMENT = timedelta(milliseconds=1)
 
@@ -62,7 +63,7 @@ class Report(Frozen):
 
 def report(query: Mapping[str, str], accept: str, now: datetime) -> Report:
     """InvalidRequest names every fault. Without a `format` it is what the client would rather have."""
-    found = Query(query)
+    found = Query(query, *_NAMES)
     since, until = found.period(now, DAYS)
     if (until - since).days > LONGEST:
         found.faults.add("from", f"must be at most {LONGEST} days before `to`")
@@ -71,6 +72,7 @@ def report(query: Mapping[str, str], accept: str, now: datetime) -> Report:
         application_id=found.read(OWNER, "application_id"),
         channel=found.read(one_of(*Channel), "channel"),
         status=found.read(one_of(*Status), "status"),
+        to=found.read(PERSON, "recipient"),
         cursor=found.read(CURSOR, "cursor"),
         from_time=since,
         until=until - _A_MOMENT,  # which is part of a list, and not of a report

@@ -45,16 +45,26 @@ class Wanted:
     until: datetime | None = None
     before: str | None = None
     """The place where the page before ended."""
+    floor: str | None = None
+    """What is older is not wanted: others have enough that is newer."""
     read: int | None = None
     """Of each part at most; None for as many as the page has. For pages so long that all parts have some."""
+
+    @property
+    def mark(self) -> str | None:
+        return keys.mark(self.person) if self.person else None
+
+    @property
+    def digits(self) -> str:
+        """The parts of each owner's list that have it. A message lies where its recipient's mark says."""
+        return self.mark[0] if self.mark and self.kind == "M" else keys.DIGITS
 
 
 class ListStore(Table):
     def entries(self, wanted: Wanted) -> tuple[list[Entry], str | None]:
         """One page, newest first, and its end if more can follow. A short one need not be the last."""
-        mark = keys.mark(wanted.person) if wanted.person else None
-        digits = mark[0] if mark and wanted.kind == "M" else keys.DIGITS
-        parts = [keys.listed(owner, wanted.kind, digit) for owner in wanted.owners for digit in digits]
+        mark = wanted.mark
+        parts = [keys.listed(owner, wanted.kind, digit) for owner in wanted.owners for digit in wanted.digits]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             answers = list(pool.map(lambda part: self._part(part, wanted, mark), parts))
         # Below this some part was not read yet, so that nothing can be said about the order.
@@ -86,6 +96,8 @@ class ListStore(Table):
         last = keys.listed_at(clock.milliseconds(wanted.until) + 1 if wanted.until else _END_OF_TIME, "")
         if wanted.before:
             last = min(last, wanted.before)
+        if wanted.floor:
+            first = max(first, wanted.floor)
         if first >= last:
             return [], None
         values: Item = {":part": part, ":first": first, ":last": last}
