@@ -551,7 +551,7 @@ MESSAGES |= {
                         "timestamp": MOMENT,
                         "step": integer(0),
                         "steps": integer(1),
-                        "channels": array(_CHANNELS_V01),
+                        "channels": array(_CHANNELS_V01) | {"description": "Of each step, in their order."},
                     },
                     {"reason": TEXT, "usage": _USAGE, "ended_at": MOMENT},
                 )

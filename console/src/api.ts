@@ -67,11 +67,30 @@ export interface Dispatch {
   timestamp: string;
   step: number;
   steps: Step[];
+  /** What it has cost by now. */
+  usage?: Usage;
+  /** Whether that is all. */
+  usage_state?: string;
   report?: { status: string; reason?: string; timestamp: string; usage?: Usage };
+}
+/** What a line of a story is known by, as far as it is shown. */
+export interface Evidence {
+  account?: string | null;
+  provider_id?: string | null;
+  code?: number | null;
+  provider_code?: string | null;
+  parts?: number | null;
+  attempts?: number | null;
+  detail?: string | null;
+  provider_at?: string | null;
+  price?: string | null;
+  currency?: string | null;
+  /** provider, or rates.toml */
+  price_by?: string | null;
 }
 export interface Explanation {
   summary: string;
-  lines: { at: string; step: number | null; text: string }[];
+  lines: { at: string; step: number | null; text: string; evidence?: Evidence }[];
 }
 export interface Application {
   id: string;
@@ -116,6 +135,16 @@ export interface FailedEvent {
   reason: string;
   replayed_at?: string;
 }
+/** One of a client's own addresses, and how it does. */
+export interface Endpoint {
+  application_id: string | null;
+  kind: "status_url" | "inbound_url";
+  address: string;
+  state: "answering" | "failing" | "left_alone" | "gone" | "unknown";
+  since: string | null;
+  reason: string | null;
+  retry_at: string | null;
+}
 export interface Bubble {
   number: number;
   direction: "outbound" | "inbound";
@@ -156,9 +185,12 @@ export interface Sums {
     provider?: string;
     country?: string;
     messages: number;
+    sent: number;
     delivered: number;
     read: number;
     failed: number;
+    delivery_rate: number | null;
+    read_rate: number | null;
     seconds_to_delivered: Times;
     seconds_to_read: Times;
     cost: string;
@@ -175,25 +207,45 @@ export interface Sums {
   }[];
 }
 
+export interface Fault {
+  name: string;
+  reason: string;
+}
+
 /** An answer that is not 2xx. `faults` are by the name of the field. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
     text: string,
-    readonly faults: { name: string; reason: string }[] = [],
+    readonly faults: Fault[] = [],
   ) {
     super(text);
   }
 }
 
+/** What went wrong, for people. */
+export function sentence(problem: unknown): string {
+  if (problem instanceof TypeError) return "There is no connection to the server.";
+  return problem instanceof Error ? problem.message : String(problem);
+}
+
+const BY_STATUS: Record<number, string> = {
+  404: "There is no such thing here.",
+  429: "Too much was asked for at once.",
+  502: "The server did not answer.",
+  503: "The server has no time just now.",
+  504: "The server took too long.",
+};
+
 async function problem(response: Response): Promise<Problem> {
+  const plain = BY_STATUS[response.status] ?? `The server answered ${response.status}.`;
   try {
     const body = await response.json();
-    const faults = Array.isArray(body.invalid_parameters) ? body.invalid_parameters : [];
-    const first = faults.map((fault: { name: string; reason: string }) => `${fault.name} ${fault.reason}`).join("; ");
-    return new Problem(response.status, first || body.detail || body.reason || body.title || `HTTP ${response.status}`, faults);
+    const faults: Fault[] = Array.isArray(body.invalid_parameters) ? body.invalid_parameters : [];
+    const first = faults.map((fault) => `${fault.name} ${fault.reason}`).join("; ");
+    return new Problem(response.status, first || body.detail || body.reason || body.title || plain, faults);
   } catch {
-    return new Problem(response.status, `HTTP ${response.status}`);
+    return new Problem(response.status, plain);
   }
 }
 
@@ -227,6 +279,9 @@ export async function optional<T>(call: Promise<T>): Promise<T | null> {
   }
 }
 
+/** What belongs to no application, as a choice among them. */
+export const ACCOUNT = "account";
+
 /** More of them have no list of failed events of all together: each would be read for it. */
 const MOST_TOGETHER = 20;
 
@@ -236,15 +291,17 @@ interface FailedPlace {
   held: FailedEvent[];
 }
 
-/** As an application: what the account did itself, by its key. */
-export const ACCOUNT = "account";
+interface FailedPage {
+  items: FailedEvent[];
+  next: string | null;
+  hasToChoose: boolean;
+}
 
-async function owners(owner: string): Promise<Record<string, string>> {
+/** Null if there are too many. */
+async function owners(owner: string): Promise<Record<string, string> | null> {
   if (owner) return { [owner === ACCOUNT ? "" : owner]: "" };
   const applications = await lists.applications();
-  if (applications.length > MOST_TOGETHER) {
-    throw new Problem(400, `There are more than ${MOST_TOGETHER} applications: choose one.`);
-  }
+  if (applications.length > MOST_TOGETHER) return null;
   return Object.fromEntries(["", ...applications.map((one) => one.id)].map((one) => [one, ""]));
 }
 
@@ -252,8 +309,9 @@ type Query = Record<string, string | number | undefined>;
 
 /** A page that has something, if there is one near: of many applications the API answers with empty ones between. */
 async function gathered<T extends { next: string | null }>(path: string, query: Query, of: (page: T) => unknown[]) {
+  const most = query.status ? 5 : 20; // by status it looks at each, and there may be none for long
   let page = await get<T>(path, query);
-  for (let tries = 1; page.next && !of(page).length && tries < 20; tries++) {
+  for (let tries = 1; page.next && !of(page).length && tries < most; tries++) {
     page = await get<T>(path, { ...query, cursor: page.next });
   }
   return page;
@@ -278,10 +336,11 @@ export const lists = {
   },
   /**
    * A page of events that receivers did not take, the newest first: of one application, or of the account and all
-   * of its own. `place` is `next` of the page before.
+   * of its own. `place` is `next` of the page before. Of too many, one `hasToChoose`.
    */
-  failed: async (owner = "", place = ""): Promise<{ items: FailedEvent[]; next: string | null }> => {
+  failed: async (owner = "", place = ""): Promise<FailedPage> => {
     const { cursors, held } = place ? (JSON.parse(place) as FailedPlace) : { cursors: await owners(owner), held: [] };
+    if (!cursors) return { items: [], next: null, hasToChoose: true };
     const pages = await Promise.all(
       Object.entries(cursors).map(async ([application_id, cursor]) => ({
         application_id,
@@ -306,7 +365,26 @@ export const lists = {
     return {
       items: found.filter((one) => one.occurred_at >= until),
       next: more.length ? JSON.stringify(next) : null,
+      hasToChoose: false,
     };
+  },
+  /** The addresses that clients set, and how they do; null on a stack that does not tell. */
+  endpoints: async (owner = ""): Promise<Endpoint[] | null> => {
+    const isOwn = owner === ACCOUNT; // its own come first
+    const application_id = isOwn ? "" : owner;
+    const found: Endpoint[] = [];
+    for (let cursor: string | undefined, page = 0; page < 20; page++) {
+      const asked = get<{ endpoints: Endpoint[]; cursor: string | null }>("/v0.1/webhooks/endpoints", {
+        application_id,
+        cursor,
+      });
+      const answer = await optional(asked);
+      if (!answer) return null;
+      found.push(...answer.endpoints);
+      if (!answer.cursor || isOwn) break;
+      cursor = answer.cursor;
+    }
+    return isOwn ? found.filter((one) => one.application_id === null) : found;
   },
   accounts: async () => (await get<{ _embedded: { accounts: Account[] } }>("/accounts"))._embedded.accounts,
 };

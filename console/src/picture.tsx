@@ -23,6 +23,15 @@ const STATES: Record<State, [words: string, tone: string, sign: string]> = {
   skipped: ["not needed", "quiet", ""],
 };
 
+/** What is said of a step as a whole. */
+export function state(step: Step): [words: string, tone: string, sign: string] {
+  if (step.state === "skipped" && step.reason === "cancelled") return ["cancelled", "quiet", ""];
+  if (step.state === "skipped" && ["not_sent", "expired", "lost"].includes(step.reason ?? "")) {
+    return ["never sent", "quiet", ""];
+  }
+  return STATES[step.state] ?? [step.state, "quiet", ""];
+}
+
 /** Why a step was left, in words. */
 export function why(step: Step): string {
   const detail = step.error ? `: ${step.error.reason}` : "";
@@ -39,6 +48,8 @@ export function why(step: Step): string {
       return `Not handed over${detail}`;
     case "cancelled":
       return "Cancelled";
+    case "met_late":
+      return "An earlier step did its part, late";
     case "not_sent":
       return "Its time was over before it was sent";
     case "lost":
@@ -80,7 +91,10 @@ function Track({ step }: { step: Step }) {
   const began = step.began_at ? Date.parse(step.began_at) : 0;
   const needs = needed(step);
   const shown = LADDER.filter((status) => status !== "read" || needs === "read" || reached(step, "read"));
-  const words = failed ? [...shown.filter((status) => reached(step, status)), failed] : shown;
+  // What failed had begun, whatever its provider said.
+  const words = failed
+    ? [...shown.filter((status) => status === "accepted" || reached(step, status)), failed]
+    : shown;
   return (
     <ol class="track">
       {words.map((status) => {
@@ -100,11 +114,13 @@ function Track({ step }: { step: Step }) {
   );
 }
 
-export function Picture({ dispatch }: { dispatch: Dispatch }) {
+/** `level` is of the headings, one below what the picture stands in. */
+export function Picture({ dispatch, level = 3 }: { dispatch: Dispatch; level?: 2 | 3 }) {
+  const Heading = `h${level}` as const;
   return (
     <ol class="lanes" aria-label="Steps">
       {dispatch.steps.map((step, number) => {
-        const [words, tone, sign] = STATES[step.state];
+        const [words, tone, sign] = state(step);
         const next = dispatch.steps[number + 1];
         const isLeft = ["timed_out", "failed", "cancelled"].includes(step.state);
         return (
@@ -120,13 +136,13 @@ export function Picture({ dispatch }: { dispatch: Dispatch }) {
               </div>
               <div class="lane-main">
                 <div class="lane-head">
-                  <h3>
+                  <Heading class="lane-name">
                     <span class="unseen">Step {number + 1}: </span>
                     <Channel of={step.channel} />
-                  </h3>
+                  </Heading>
                   <Badge of={words} tone={tone} />
                   {step.late && <Badge of="late" tone="warn" />}
-                  <span class="lane-price">{price(step.usage)}</span>
+                  {step.began_at && <span class="lane-price">{price(step.usage)}</span>}
                 </div>
                 <p class="lane-wants">
                   {step.condition_status
@@ -138,13 +154,32 @@ export function Picture({ dispatch }: { dispatch: Dispatch }) {
             </div>
             {isLeft && step.began_at && (
               <p class="jump">
-                <span class="jump-line" aria-hidden="true" />
+                {next?.began_at && <span class="jump-line" aria-hidden="true" />}
                 <span class="jump-why">
                   {why(step)}
                   {next?.began_at ? ` → ${channelName(next.channel)}` : ""}
                 </span>
               </p>
             )}
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** The same in one line, for where there is no room. */
+export function Strip({ dispatch }: { dispatch: Dispatch }) {
+  const running = dispatch.steps.find((step) => step.state === "running" && step.deadline);
+  const now = useClock(running !== undefined);
+  return (
+    <ol class="strip" aria-label="Steps, in short">
+      {dispatch.steps.map((step, number) => {
+        const [words, tone] = state(step);
+        const rest = step === running ? ` ${left(Date.parse(step.deadline!) - now)}` : "";
+        return (
+          <li key={step.step} data-strip={number} data-state={step.state}>
+            <Channel of={step.channel} named={false} /> <Badge of={`${words}${rest}`} tone={tone} />
           </li>
         );
       })}

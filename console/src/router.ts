@@ -33,3 +33,9 @@ export function href(page: string, id = "", query: Record<string, string> = {}):
 export function go(page: string, id = "", query: Record<string, string> = {}): void {
   location.hash = href(page, id, query);
 }
+
+/** The same without a place of its own in the browser's history: for what is typed, letter by letter. */
+export function become(page: string, id = "", query: Record<string, string> = {}): void {
+  history.replaceState(null, "", href(page, id, query));
+  route.value = read();
+}

@@ -26,6 +26,9 @@ tabs.onmessage = ({ data }) => {
   else if (state.value === "in") leave(false);
 };
 
+/** Somebody was signed in on this page, and is not any more. */
+export const wasIn = (): boolean => ends > 0;
+
 const isIdle = () => state.value === "in" && Date.now() - active >= IDLE;
 
 function isAtWork(): void {

@@ -31,22 +31,38 @@ export const channelMark = (channel: string): string => NAMES[channel]?.[1] ?? c
 
 export const party = (one: Party): string => one.number ?? one.id ?? "";
 
+/** What stands where a value is not known. */
+export const UNKNOWN = "–";
+
 export function price(usage: Usage | null | undefined): string {
-  if (!usage) return "";
+  if (!usage) return UNKNOWN;
   const value = Number(usage.price);
   const digits = value !== 0 && Math.abs(value) < 1 ? 4 : 2;
   return `${value.toFixed(digits)} ${usage.currency}`;
 }
 
+/** "1 message", "2 messages" */
+export const count = (number: number, one: string, more = `${one}s`): string => `${number} ${number === 1 ? one : more}`;
+
+/** The end of something that has a person in it, or is too long to read. */
+export const tail = (text: string): string => (text.length > 9 ? `…${text.slice(-6)}` : text);
+
 const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
 const TIME = new Intl.DateTimeFormat(undefined, { ...CLOCK, second: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { ...CLOCK, month: "short", day: "numeric" });
+const DAY_TIME = new Intl.DateTimeFormat(undefined, { ...CLOCK, second: "2-digit", month: "short", day: "numeric" });
 
-export function time(text: string | number): string {
+/** As it is where the reader is; with its date if that is not today's. `exact`: with its seconds always. */
+export function time(text: string | number, exact = false): string {
   const moment = new Date(text);
   const isToday = moment.toDateString() === new Date().toDateString();
-  return (isToday ? TIME : DAY).format(moment);
+  return (isToday ? TIME : exact ? DAY_TIME : DAY).format(moment);
 }
+
+const MOMENT = /(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))/;
+
+/** A text in pieces, of which every second one is a moment in it. */
+export const moments = (text: string): string[] => text.split(MOMENT);
 
 /** "0.2 s", "1 min 5 s", "2 h 10 min" */
 export function span(milliseconds: number): string {

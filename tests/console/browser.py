@@ -87,14 +87,28 @@ class Console:
         found.wait_for()
         return found
 
+    def confirm(self, name: str) -> None:
+        """What the dialog offers."""
+        self.tab.get_by_role("dialog").get_by_role("button", name=name).click()
+
+    def focus(self) -> str:
+        """The name of what has it."""
+        script = "(document.activeElement.ariaLabel || document.activeElement.textContent || '').trim()"
+        return str(self.tab.evaluate(script))
+
     def phone(self, name: str) -> Locator:
         return self.tab.locator("section.phone").filter(
             has=self.tab.get_by_role("heading", name=name, exact=True)
         )
 
+    def hash(self) -> str:
+        """The page's address behind #."""
+        return str(self.tab.evaluate("location.hash"))
+
     def compose(self, *steps: tuple[str, str, str], to: str = "") -> None:
         """Starts a dispatch of Messenger, Viber and SMS to Ada's phones. A step: (until, seconds, text)."""
         self.open(f"compose?kind=dispatch&to={to}")
+        self.tab.locator(".step-form").nth(len(steps) - 1).wait_for()
         for number, (until, seconds, text) in enumerate(steps):
             form = self.tab.locator(".step-form").nth(number)
             form.get_by_label("Text").fill(text)

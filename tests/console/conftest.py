@@ -38,6 +38,15 @@ def console(stack: LocalStack, browser: Browser) -> Iterator[Console]:
     assert console.complaints == []
 
 
+@pytest.fixture
+def rough(stack: LocalStack, browser: Browser) -> Iterator[Console]:
+    """Signed in, where things fail: a browser complains of every request that does."""
+    console = Console(browser, stack)
+    console.signed_in()
+    yield console
+    console.close()
+
+
 @pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
     receiver = Receiver()

@@ -53,7 +53,7 @@ def _play(stack: LocalStack, console: Console) -> None:
     console.open("handsets")
     console.phone("Viber").locator(".bubble").first.wait_for()
     console.phone("Messenger").get_by_role("button", name="Open Messenger").click()
-    console.phone("Messenger").get_by_label("read").first.wait_for()
+    console.phone("Messenger").locator(".ticks.read").first.wait_for()
     console.lane(1, "running")
     _picture(console, "handsets")
     console.open("overview")

@@ -377,6 +377,15 @@ def test_dispatches(flow: Flow) -> None:
     )
 
 
+def test_a_channel_that_comes_twice(flow: Flow) -> None:
+    steps = [payloads.step("sms", 600), payloads.step("whatsapp", 600), payloads.step("sms")]
+    uuid = flow.dispatch(*steps)
+    [shown] = page(flow, "/v0.1/dispatch")["dispatches"]
+    assert (shown["steps"], shown["channels"]) == (3, ["sms", "whatsapp", "sms"])
+    assert dispatches(flow, channel="sms") == dispatches(flow, channel="whatsapp") == [uuid]
+    assert dispatches(flow, channel="mms") == []
+
+
 def test_a_dispatch_that_is_over(flow: Flow) -> None:
     uuid = flow.dispatch(payloads.step("sms", 600), payloads.step("viber_service_msg"))
     message = flow.step_message(0)

@@ -1,16 +1,18 @@
 import { lists, send } from "../api";
 import { useLive } from "../live";
-import { Action, Badge, Card, Channel, Copy, Empty, Head, Time, Trouble } from "../ui";
+import { Action, Badge, Card, Channel, Copy, Empty, Head, Loading, Stale, Time } from "../ui";
 
 export function Accounts() {
-  const { data, error, again } = useLive(lists.accounts, 10);
+  const live = useLive(lists.accounts, 10);
+  const { data, again } = live;
   return (
     <>
       <Head title="Accounts & senders" />
       <p class="quiet-text lead">
         Your accounts with providers. Senders that are in none of them go out by their channel's default account.
       </p>
-      <Trouble text={error} />
+      <Stale of={live} what="The accounts" />
+      {!data && !live.error && <Loading />}
       {data?.length === 0 && (
         <Card>
           <Empty>

@@ -1,118 +1,52 @@
 import { useEffect, useState } from "preact/hooks";
-import { Problem, type Rehearsal, optional, send } from "../api";
+import { type Fault, handsets, Problem, type Rehearsal, optional, send, sentence } from "../api";
+import { useLive } from "../live";
 import { go, href, route } from "../router";
 import { Action, Card, Channel, Copy, Field, Head, Input, Select, Tabs, Trouble } from "../ui";
-import { CHANNELS, channelName, price, span } from "../words";
+import { CHANNELS, channelName, count, price, span } from "../words";
+import {
+  body, carry, change, type Draft, draft, drafts, type FieldName, isLocal, type Kind, kinds, lacks, moved, place,
+  provable, startOver, warnings,
+} from "./drafts";
 import { program } from "./programs";
 import { segments } from "./segments";
 
-export interface Draft {
-  key: number;
-  channel: string;
-  from: string;
-  to: string;
-  kind: "text" | "image" | "template";
-  text: string;
-  url: string;
-  until: "delivered" | "read";
-  seconds: string;
-}
-
-const SENDERS: Record<string, string> = { messenger: "1070830641", whatsapp: "447700900200", sms: "Acme", viber_service_msg: "Acme", rcs: "Acme" };
-/** The phones of the local stack's screen. */
-const ADA: Record<string, string> = { messenger: "3958010700", telegram: "700900700" };
-const isLocal = ["127.0.0.1", "localhost"].includes(location.hostname);
-
 /** Warnings that are no trouble. */
 const QUIET = ["sender_not_registered", "price_unknown"];
+/** Of the page's own: it says so at the step. */
+const KNOWN = ["condition_not_provable"];
 
-let keys = 0;
-function draft(channel: string, seconds = "30"): Draft {
-  const reads = CHANNELS[channel]?.proves.includes("read");
-  return {
-    key: keys++,
-    channel,
-    from: isLocal ? (SENDERS[channel] ?? "447700900200") : "",
-    to: isLocal ? (ADA[channel] ?? "447700900700") : "",
-    kind: CHANNELS[channel]?.text ? "text" : "image",
-    text: "Your parcel arrives today between 3 and 4.",
-    url: "",
-    until: reads ? "read" : "delivered",
-    seconds,
-  };
-}
-
-const party = (channel: string, end: "sender" | "recipient", value: string) => ({
-  type: channel,
-  [CHANNELS[channel]?.[end] ?? "number"]: value,
-});
-
-function content(one: Draft): unknown {
-  if (one.kind === "image") return { type: "image", image: { url: one.url, ...(one.text ? { caption: one.text } : {}) } };
-  if (one.kind === "template") return { type: "template", template: { name: one.text, parameters: [] } };
-  return { type: "text", text: one.text };
-}
-
-const message = (one: Draft) => ({
-  from: party(one.channel, "sender", one.from),
-  to: party(one.channel, "recipient", one.to),
-  message: { content: content(one) },
-});
-
-export function body(steps: Draft[], isDispatch: boolean): unknown {
-  if (!isDispatch) return message(steps[0]!);
-  return {
-    template: "failover",
-    workflow: steps.map((one, number) => ({
-      ...message(one),
-      ...(number < steps.length - 1
-        ? { failover: { expiry_time: Number(one.seconds), condition_status: one.until } }
-        : {}),
-    })),
-  };
-}
-
-/** What can be said without asking. */
-function local(steps: Draft[], isDispatch: boolean): string[] {
-  const found: string[] = [];
-  steps.forEach((one, number) => {
-    const at = isDispatch ? `Step ${number + 1}` : channelName(one.channel);
-    const limit = CHANNELS[one.channel]?.text ?? 0;
-    if (one.kind === "text" && limit && one.text.length > limit) found.push(`${at}: the text is longer than ${limit} characters.`);
-    if (isDispatch && number < steps.length - 1 && !CHANNELS[one.channel]?.proves.includes(one.until)) {
-      found.push(`${at}: ${channelName(one.channel)} cannot prove that something was ${one.until}. It will always run out of time.`);
-    }
-  });
-  return found;
-}
-
-function lacks(steps: Draft[], isDispatch: boolean): string {
-  for (const [number, one] of steps.entries()) {
-    const at = isDispatch ? `Step ${number + 1}: ` : "";
-    if (!one.from) return `${at}who is it from?`;
-    if (!one.to) return `${at}who is it to?`;
-    if (one.kind === "image" ? !one.url : !one.text) return `${at}what does it say?`;
-    if (isDispatch && number < steps.length - 1 && !(Number(one.seconds) >= 1)) return `${at}how many seconds?`;
+/** What the API found wrong, for people: by field where the page has it, the rest as sentences; each once. */
+function sorted(faults: Fault[], isDispatch: boolean) {
+  const steps: Partial<Record<FieldName, string>>[] = [];
+  const others = new Set<string>();
+  for (const { name, reason } of faults) {
+    const at = place(name);
+    if (at?.field) (steps[at.step] ??= {})[at.field] ??= `It ${reason}.`;
+    else if (at && isDispatch) others.add(`Step ${at.step + 1} ${reason}.`);
+    else others.add(name ? `The ${isDispatch ? "dispatch" : "message"} ${reason}.` : reason);
   }
-  return "";
+  return { steps, others: [...others] };
 }
 
-export function Compose() {
+export default function Compose() {
   const { query } = route.value;
   const isDispatch = query.kind === "dispatch";
-  const [steps, setSteps] = useState<Draft[]>(() =>
-    isDispatch ? [draft("messenger"), draft("viber_service_msg"), draft("sms")] : [draft("sms")],
-  );
-  const shown = isDispatch ? steps : steps.slice(0, 1);
-  const [faults, setFaults] = useState<{ name: string; reason: string }[]>([]);
+  const what = isDispatch ? "dispatch" : "message";
+  const steps = drafts.value[what];
+  const set = (changed: Draft[]) => change(what, changed);
+  const [faults, setFaults] = useState<Fault[]>([]);
   const [rehearsal, setRehearsal] = useState<Rehearsal | null>(null);
-  const wanted = JSON.stringify(body(shown, isDispatch));
-  const missing = lacks(shown, isDispatch);
+  const [unasked, setUnasked] = useState("");
+  const [round, setRound] = useState(0);
+  const wanted = JSON.stringify(body(steps, isDispatch));
+  const missing = lacks(steps, isDispatch);
   const path = isDispatch ? "/v0.1/dispatch" : "/v0.1/messages";
 
   // Ask for a rehearsal when the typing has stopped.
   useEffect(() => {
     setFaults([]);
+    setUnasked("");
     if (missing) return setRehearsal(null);
     let stopped = false;
     const timer = setTimeout(async () => {
@@ -120,83 +54,98 @@ export function Compose() {
         const found = await optional(send<Rehearsal>("POST", `${path}/dry-run`, JSON.parse(wanted)));
         if (!stopped) setRehearsal(found);
       } catch (error) {
-        if (!stopped && error instanceof Problem) {
-          setRehearsal(null);
-          setFaults(error.faults.length ? error.faults : [{ name: "", reason: error.message }]);
-        }
+        if (stopped) return;
+        setRehearsal(null);
+        if (error instanceof Problem && error.faults.length) setFaults(error.faults);
+        else setUnasked(`It could not be tried without sending it. ${sentence(error)}`);
       }
     }, 500);
     return () => {
       stopped = true;
       clearTimeout(timer);
     };
-  }, [wanted, missing]);
+  }, [wanted, missing, round]);
 
-  const change = (key: number) => (update: Partial<Draft>) =>
-    setSteps(steps.map((one) => (one.key === key ? { ...one, ...update } : one)));
+  const update = (key: number) => (changed: Partial<Draft>) =>
+    set(steps.map((one) => (one.key === key ? { ...one, ...changed } : one)));
   const move = (number: number, by: number) => {
-    const moved = [...steps];
-    moved.splice(number + by, 0, ...moved.splice(number, 1));
-    setSteps(moved);
+    const reordered = [...steps];
+    reordered.splice(number + by, 0, ...reordered.splice(number, 1));
+    set(reordered);
   };
   const submit = async () => {
+    let answer: { message_uuid?: string; dispatch_uuid?: string };
     try {
-      const answer = await send<{ message_uuid?: string; dispatch_uuid?: string }>("POST", path, JSON.parse(wanted));
-      if (query.to === "handsets") go("handsets");
-      else if (answer.dispatch_uuid) go("dispatches", answer.dispatch_uuid);
-      else go("messages", answer.message_uuid ?? "");
+      answer = await send("POST", path, JSON.parse(wanted));
     } catch (error) {
-      if (error instanceof Problem) setFaults(error.faults);
-      throw error;
+      if (!(error instanceof Problem) || !error.faults.length) throw error;
+      setFaults(error.faults);
+      throw new Problem(error.status, "It was not taken: see what is marked.");
     }
+    if (query.to === "handsets") go("handsets");
+    else if (answer.dispatch_uuid) go("dispatches", answer.dispatch_uuid);
+    else go("messages", answer.message_uuid ?? "");
   };
-  const said = (quiet: boolean) =>
-    (rehearsal?.warnings ?? [])
-      .filter(({ code }) => QUIET.includes(code) === quiet)
-      .map(({ step, text }) => (isDispatch && step !== null ? `Step ${step + 1}: ${text}` : text));
-  const warnings = rehearsal ? said(false) : local(shown, isDispatch);
-  const notes = said(true);
+  const said = (isQuiet: boolean) =>
+    new Set(
+      (rehearsal?.warnings ?? [])
+        .filter(({ code }) => QUIET.includes(code) === isQuiet && !KNOWN.includes(code))
+        .map(({ step, text }) => (isDispatch && step !== null ? `Step ${step + 1}: ${text}` : text)),
+    );
+  const found = sorted(faults, isDispatch);
+  const notes = [...said(true)];
   return (
     <>
       <Head title="Compose">
         <Tabs
           label="What"
           names={[["message", "Message"], ["dispatch", "Dispatch"]]}
-          chosen={isDispatch ? "dispatch" : "message"}
+          chosen={what}
           choose={(kind) => {
-            if (kind === "dispatch" && steps.length === 1) setSteps([...steps, draft("sms")]);
+            if (kind === "dispatch") carry();
             go("compose", "", { ...query, kind });
           }}
         />
+        <Action
+          asks={{
+            title: "Start over?",
+            text: "What was typed here goes, and the first example comes back.",
+            yes: "Start over",
+            no: "Keep it",
+          }}
+          run={async () => startOver(what)}
+        >
+          Start over
+        </Action>
       </Head>
       <div class="two wide">
         <div>
-          {shown.map((one, number) => (
+          {steps.map((one, number) => (
             <StepForm
               key={one.key}
               step={one}
               number={number}
-              of={shown.length}
+              of={steps.length}
               isDispatch={isDispatch}
-              faults={faults.filter((fault) => !isDispatch || fault.name.startsWith(`workflow[${number}]`))}
-              change={change(one.key)}
+              faults={found.steps[number] ?? {}}
+              change={update(one.key)}
               move={(by) => move(number, by)}
-              remove={() => setSteps(steps.filter((other) => other.key !== one.key))}
+              remove={() => set(steps.filter((other) => other.key !== one.key))}
             />
           ))}
           {isDispatch && (
-            <button type="button" class="add-step" onClick={() => setSteps([...steps, draft("sms")])}>
+            <button type="button" class="add-step" onClick={() => set([...steps, draft("sms")])}>
               + Another step
             </button>
           )}
         </div>
         <div class="sticky">
           <Card title="On the phone">
-            <Preview steps={shown} />
+            <Preview steps={steps} />
           </Card>
           <Card title="Before you send">
             <dl class="facts" aria-live="polite">
-              {shown.filter((one) => one.channel === "sms" && one.kind === "text").map((one) => (
+              {steps.filter((one) => one.channel === "sms" && one.kind === "text").map((one) => (
                 <Segments key={one.key} text={one.text} />
               ))}
               {rehearsal && (
@@ -206,17 +155,15 @@ export function Compose() {
                 </>
               )}
             </dl>
-            {isDispatch && rehearsal && <Timeline steps={shown} rehearsal={rehearsal} />}
-            {warnings.map((text) => (
+            {isDispatch && rehearsal && <Timeline steps={steps} rehearsal={rehearsal} />}
+            {(rehearsal ? [...said(false)] : warnings(steps, isDispatch)).map((text) => (
               <p key={text} class="warning">
                 {text}
               </p>
             ))}
             {notes.length > 0 && (
               <details class="notes">
-                <summary>
-                  {notes.length} {notes.length === 1 ? "note" : "notes"}
-                </summary>
+                <summary>{count(notes.length, "note")}</summary>
                 <ul>
                   {notes.map((text) => (
                     <li key={text}>{text}</li>
@@ -224,22 +171,51 @@ export function Compose() {
                 </ul>
               </details>
             )}
-            {faults.length > 0 && !faults.some((fault) => fault.name.startsWith("workflow[")) && (
-              <Trouble text={faults.map((fault) => `${fault.name} ${fault.reason}`.trim()).join("; ")} />
+            {found.steps.length > 0 && <Trouble text="It would be refused: see what is marked." />}
+            {found.others.map((text) => (
+              <Trouble key={text} text={text} />
+            ))}
+            {unasked && (
+              <div class="trouble stale">
+                <p role="alert">{unasked}</p>
+                <Action tone="small" label="Retry: try it without sending it" run={async () => setRound(round + 1)}>
+                  Retry
+                </Action>
+              </div>
             )}
             {missing && <p class="quiet-text">{missing}</p>}
             <Action tone="primary" disabled={Boolean(missing)} run={submit}>
               {isDispatch ? "Start the dispatch" : "Send the message"}
             </Action>
-            {isLocal && (
-              <p class="quiet-text">
-                It goes to the <a href={href("handsets")}>phones on the screen</a>, unless you change the recipient.
-              </p>
-            )}
+            <Where steps={steps} />
           </Card>
           <Programs body={wanted} path={path} isDispatch={isDispatch} />
         </div>
       </div>
+    </>
+  );
+}
+
+/** Who gets it, where that can be looked at, and whose callbacks it brings. */
+function Where({ steps }: { steps: Draft[] }) {
+  const { data: phones } = useLive(() => (isLocal ? handsets() : Promise.resolve(null)), 0);
+  const onScreen = steps.filter((one) =>
+    phones?.some((phone) => phone.channel === one.channel && phone.person === one.to.trim().replace(/^\+/, "")),
+  );
+  return (
+    <>
+      {onScreen.length > 0 && (
+        <p class="quiet-text">
+          {onScreen.length === steps.length
+            ? "It goes to the "
+            : `${onScreen.map((one) => channelName(one.channel)).join(" and ")} ${onScreen.length > 1 ? "go" : "goes"} to the `}
+          <a href={href("handsets")}>phones on the screen</a>.
+        </p>
+      )}
+      <p class="quiet-text">
+        The account itself sends it, and its own webhooks hear of it. For an application it takes a token, which its
+        private key signs: the Node program below does that.
+      </p>
     </>
   );
 }
@@ -273,7 +249,7 @@ function Segments({ text }: { text: string }) {
     <>
       <dt>SMS</dt>
       <dd>
-        {parts} {parts === 1 ? "segment" : "segments"}, {encoding}, {left} characters left
+        {count(parts, "segment")}, {encoding}, {count(left, "character")} left
       </dd>
     </>
   );
@@ -284,16 +260,16 @@ function StepForm({ step, number, of, isDispatch, faults, change, move, remove }
   number: number;
   of: number;
   isDispatch: boolean;
-  faults: { name: string; reason: string }[];
+  faults: Partial<Record<FieldName, string>>;
   change: (update: Partial<Draft>) => void;
   move: (by: number) => void;
   remove: () => void;
 }) {
-  const types = CHANNELS[step.channel]?.types ?? [];
-  const kinds = (["text", "image", "template"] as const).filter((kind) => types.includes(kind));
   const isLast = number === of - 1;
   const capability = CHANNELS[step.channel];
   const label = isDispatch ? `Step ${number + 1}` : "Message";
+  const proves = provable(step.channel);
+  const fault = (name: FieldName) => (faults[name] ? { fault: faults[name] } : {});
   return (
     <Card
       title={label}
@@ -301,15 +277,15 @@ function StepForm({ step, number, of, isDispatch, faults, change, move, remove }
       tools={
         isDispatch && of > 1 ? (
           <span class="buttons">
-            <button type="button" class="small" disabled={number === 0} aria-label={`Move step ${number + 1} up`} onClick={() => move(-1)}>
+            <Action tone="small" disabled={number === 0} label={`Move step ${number + 1} up`} run={async () => move(-1)}>
               ↑
-            </button>
-            <button type="button" class="small" disabled={isLast} aria-label={`Move step ${number + 1} down`} onClick={() => move(1)}>
+            </Action>
+            <Action tone="small" disabled={isLast} label={`Move step ${number + 1} down`} run={async () => move(1)}>
               ↓
-            </button>
-            <button type="button" class="small" aria-label={`Remove step ${number + 1}`} onClick={remove}>
+            </Action>
+            <Action tone="small" label={`Remove step ${number + 1}`} run={async () => remove()}>
               Remove
-            </button>
+            </Action>
           </span>
         ) : undefined
       }
@@ -318,43 +294,80 @@ function StepForm({ step, number, of, isDispatch, faults, change, move, remove }
         <Select
           label="Channel"
           value={step.channel}
-          set={(channel) => {
-            const fresh = draft(channel, step.seconds);
-            change({ ...fresh, key: step.key, text: step.text });
-          }}
+          set={(channel) => change(moved(step, channel))}
           options={Object.keys(CHANNELS).map((one) => [one, channelName(one)])}
+          {...fault("channel")}
         />
-        <Input label={capability?.sender === "id" ? "From (id)" : "From"} value={step.from} set={(from) => change({ from })} />
-        <Input label={capability?.recipient === "id" ? "To (id)" : "To"} value={step.to} set={(to) => change({ to })} />
+        <Input
+          label={capability?.sender === "id" ? "From (id)" : "From"}
+          value={step.from}
+          set={(from) => change({ from })}
+          {...fault("from")}
+        />
+        <Input
+          label={capability?.recipient === "id" ? "To (id)" : "To"}
+          value={step.to}
+          set={(to) => change({ to })}
+          {...fault("to")}
+        />
       </div>
-      {kinds.length > 1 && (
+      {kinds(step.channel).length > 1 && (
         <Tabs
           label={`${label}: content`}
-          names={kinds.map((kind) => [kind, kind])}
+          names={kinds(step.channel).map((kind) => [kind, kind])}
           chosen={step.kind}
-          choose={(kind) => change({ kind: kind as Draft["kind"] })}
+          choose={(kind) => change({ kind: kind as Kind })}
         />
       )}
-      {step.kind === "image" && <Input label="Address of the image" type="url" placeholder="https://" value={step.url} set={(url) => change({ url })} />}
+      {step.kind === "image" && (
+        <Input
+          label="Address of the image"
+          type="url"
+          placeholder="https://"
+          value={step.url}
+          set={(url) => change({ url })}
+          {...fault("url")}
+        />
+      )}
       {step.kind === "template" ? (
-        <Input label="Name of the template" value={step.text} set={(text) => change({ text })} />
+        <Input
+          label="Name of the template"
+          value={step.template}
+          set={(template) => change({ template })}
+          {...fault("template")}
+        />
       ) : (
-        <Field label={step.kind === "image" ? "Caption" : "Text"}>
-          {(id) => <textarea id={id} rows={3} value={step.text} onInput={(event) => change({ text: event.currentTarget.value })} />}
+        <Field label={step.kind === "image" ? "Caption" : "Text"} {...fault("text")}>
+          {(known) => (
+            <textarea {...known} rows={3} value={step.text} onInput={(event) => change({ text: event.currentTarget.value })} />
+          )}
         </Field>
       )}
       {isDispatch && !isLast && (
         <div class="grid failover">
-          <Select
-            label="Go on unless it is"
-            value={step.until}
-            set={(until) => change({ until: until as Draft["until"] })}
-            options={[["delivered", "delivered"], ["read", "read"]]}
+          {proves.length > 0 ? (
+            <Select
+              label="Go on unless it is"
+              value={step.until}
+              set={(until) => change({ until })}
+              options={proves.map((one) => [one, one])}
+              {...fault("until")}
+            />
+          ) : (
+            <p class="quiet-text">
+              {channelName(step.channel)} tells of no delivery: the next step always begins.
+            </p>
+          )}
+          <Input
+            label={proves.length > 0 ? "within seconds" : "after seconds"}
+            type="number"
+            min={1}
+            value={step.seconds}
+            set={(seconds) => change({ seconds })}
+            {...fault("seconds")}
           />
-          <Input label="within seconds" type="number" min={1} value={step.seconds} set={(seconds) => change({ seconds })} />
         </div>
       )}
-      <Trouble text={faults.map((fault) => `${fault.name.replace(/^workflow\[\d+\]\.?/, "")} ${fault.reason}`).join("; ")} />
     </Card>
   );
 }
@@ -367,7 +380,7 @@ function Preview({ steps }: { steps: Draft[] }) {
           <Channel of={one.channel} />
           <div class="bubble theirs">
             {one.kind === "image" && <span class="picture">▣ {one.url.split("/").pop() || "image"}</span>}
-            {one.text && <p>{one.kind === "template" ? `[${one.text}]` : one.text}</p>}
+            {one.kind === "template" ? <p>[{one.template || "template"}]</p> : one.text && <p>{one.text}</p>}
             <small>{one.from}</small>
           </div>
         </div>

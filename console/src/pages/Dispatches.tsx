@@ -1,19 +1,23 @@
 import { useState } from "preact/hooks";
 import { type Dispatch, type DispatchLine, type Explanation, get, lists, optional, send } from "../api";
-import { useLive } from "../live";
+import { type Live, useLive } from "../live";
 import { Picture } from "../picture";
 import { href, route } from "../router";
-import { Action, Badge, Card, Channel, Copy, Empty, Head, Time, Trouble } from "../ui";
+import { Action, Badge, Card, Channel, Copy, Empty, Head, Loading, Stale, Time } from "../ui";
 import { price, short, span } from "../words";
 import { asked, Filters, More, usePages } from "./lists";
 import { Story } from "./Messages";
+
+/** Of older ones a channel that came twice is in the list once: nobody knows which step it is. */
+const hop = (one: DispatchLine, number: number): string =>
+  one.channels.length === one.steps && number > one.step ? "hop later" : "hop";
 
 export function Dispatches() {
   const { id } = route.value;
   return id ? <One key={id} uuid={id} /> : <All />;
 }
 
-const STATUSES = ["running", "completed", "error", "cancelled"];
+const STATUSES = ["running", "completed", "error", "cancelled"].map((one): [string, string] => [one, one]);
 
 function All() {
   const { query } = route.value;
@@ -23,7 +27,7 @@ function All() {
       return { items: dispatches, next };
     },
     (one) => one.dispatch_uuid,
-    [JSON.stringify(query)],
+    [query],
   );
   return (
     <>
@@ -33,9 +37,12 @@ function All() {
         </a>
       </Head>
       <Filters page="dispatches" statuses={STATUSES} />
-      <Trouble text={pages.error} />
+      <Stale of={pages} what="The dispatches" />
       <Card>
-        {pages.items?.length === 0 && <Empty>No dispatches here. Compose one and watch it.</Empty>}
+        {!pages.items && !pages.error && <Loading />}
+        {pages.items?.length === 0 && (
+          <Empty>{pages.more ? "None among the newest." : "No dispatches here. Compose one and watch it."}</Empty>
+        )}
         <ul class="rows" aria-live="polite" aria-relevant="additions">
           {pages.items?.map((one) => (
             <li key={one.dispatch_uuid}>
@@ -44,7 +51,7 @@ function All() {
                 <span class="row-main">
                   <span class="hops">
                     {one.channels.map((channel, number) => (
-                      <span key={channel} class={number > one.step ? "hop later" : "hop"}>
+                      <span key={number} class={hop(one, number)}>
                         {number > 0 && <span aria-hidden="true">→</span>}
                         <Channel of={channel} />
                       </span>
@@ -69,41 +76,56 @@ function All() {
   );
 }
 
-export function useDispatch(uuid: string) {
-  const [over, setOver] = useState(false);
-  return useLive<Dispatch>(
+/** Asked for less often when it is over. With no uuid there is none. */
+export function useDispatch(uuid: string): Live<Dispatch | null> {
+  const [over, setOver] = useState("");
+  return useLive<Dispatch | null>(
     async () => {
+      if (!uuid) return null;
       const found = await get<Dispatch>(`/v0.1/dispatch/${encodeURIComponent(uuid)}`);
-      setOver(Boolean(found.report));
+      setOver(found.report ? uuid : "");
       return found;
     },
-    over ? 5 : 1,
-    [uuid, over],
+    over === uuid ? 5 : 1,
+    [uuid],
   );
 }
 
+/** What is said of a cost that is not all. */
+const MORE: Record<string, string> = { so_far: " so far", unknown: " or more" };
+
 function One({ uuid }: { uuid: string }) {
-  const { data: dispatch, error, again } = useDispatch(uuid);
-  const known = dispatch ? `${dispatch.step} ${JSON.stringify(dispatch.steps.map((step) => step.statuses))} ${dispatch.status}` : "";
+  const live = useDispatch(uuid);
+  const dispatch = live.data;
+  const known = dispatch
+    ? JSON.stringify([dispatch.status, dispatch.step, dispatch.steps.map(({ statuses, state, usage }) => [statuses, state, usage])])
+    : "";
   const explained = useLive<Explanation | null>(
     () =>
       known
         ? optional(get<Explanation>(`/v0.1/dispatch/${encodeURIComponent(uuid)}/explain`))
         : Promise.resolve(null),
     0,
-    [uuid, known],
+    [uuid],
+    [known],
   );
   const ended = dispatch?.report;
+  const usage = dispatch?.usage ?? ended?.usage;
   return (
     <>
       <Head title={`Dispatch ${short(uuid)}`}>
         {dispatch && !ended && (
           <Action
             tone="danger"
-            confirm="Really cancel?"
+            asks={{
+              title: "Cancel this dispatch?",
+              text: "Nothing more is handed over. What is out already stays out.",
+              yes: "Cancel the dispatch",
+              no: "Let it go on",
+            }}
             run={async () => {
               await send("DELETE", `/v0.1/dispatch/${encodeURIComponent(uuid)}`);
-              again();
+              live.again();
             }}
           >
             Cancel
@@ -113,17 +135,18 @@ function One({ uuid }: { uuid: string }) {
           All dispatches
         </a>
       </Head>
-      <Trouble text={error} />
+      <Stale of={live} what="This dispatch" />
+      {!dispatch && !live.error && <Loading />}
       {dispatch && (
         <>
           <p class="summary" aria-live="polite">
             <Badge of={dispatch.status} />
             <span>
-              began <Time at={dispatch.timestamp} />
+              began <Time at={dispatch.timestamp} exact />
               {ended ? (
                 <>
                   , over after {span(Date.parse(ended.timestamp) - Date.parse(dispatch.timestamp))}
-                  {ended.usage ? `, ${price(ended.usage)}` : ""}
+                  {usage ? `, ${price(usage)}${MORE[dispatch.usage_state ?? ""] ?? ""}` : ""}
                   {ended.reason ? ` (${ended.reason})` : ""}
                 </>
               ) : (
@@ -134,11 +157,12 @@ function One({ uuid }: { uuid: string }) {
             <Copy text={uuid} what="the uuid" />
           </p>
           <Card>
-            <Picture dispatch={dispatch} />
+            <Picture dispatch={dispatch} level={2} />
           </Card>
-          {explained.data && (
+          {(explained.data || explained.error) && (
             <Card title="Why">
-              <Story told={explained.data} />
+              <Stale of={explained} what="The story" />
+              {explained.data && <Story told={explained.data} />}
             </Card>
           )}
           <Card title="Messages">

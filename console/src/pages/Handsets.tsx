@@ -1,22 +1,30 @@
-import { useEffect, useRef, useState } from "preact/hooks";
-import { type Bubble, type DispatchLine, type Handset, handsets, lists, sandbox } from "../api";
-import { useLive } from "../live";
-import { Picture } from "../picture";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { type Bubble, type Dispatch, type DispatchLine, type Handset, handsets, lists, sandbox, sentence } from "../api";
+import { type Live, useLive } from "../live";
+import { Picture, Strip } from "../picture";
 import { href } from "../router";
-import { Action, Badge, Card, Empty, Head, Input, Select, Trouble } from "../ui";
+import { Action, Badge, Card, Empty, Head, Input, Loading, Select, Stale, Ticks, Trouble } from "../ui";
 import { CHANNELS, channelName, short, time } from "../words";
 import { useDispatch } from "./Dispatches";
 import { useOwner } from "./lists";
 
-const TELLS_READ = (channel: string) => CHANNELS[channel]?.proves.includes("read");
+const tellsRead = (channel: string) => CHANNELS[channel]?.proves.includes("read");
+
+/** Why nobody can write to a sender from a phone; "" if somebody can. */
+function unanswerable(channel: string, sender: string): string {
+  const isName = ["sms", "mms"].includes(channel) && /[^\d+]/.test(sender);
+  return isName ? `${sender} is a name, no number: a phone cannot answer it.` : "";
+}
 
 export function Handsets() {
-  const { data: phones, error, again } = useLive(handsets, 1);
+  const live = useLive(handsets, 1);
+  const phones = live.data;
   const [owner, filter] = useOwner("handsets");
   const dispatches = useLive(() => lists.dispatches({ application_id: owner, limit: 5 }), 2, [owner]);
   const [chosen, setChosen] = useState("");
   const found = dispatches.data?.dispatches ?? [];
-  const shown = chosen || found[0]?.dispatch_uuid;
+  const shown = chosen || found[0]?.dispatch_uuid || "";
+  const watched = useDispatch(shown);
   return (
     <>
       <Head title="Handsets">
@@ -28,43 +36,53 @@ export function Handsets() {
         The phones of one person, Ada. They read when you open them, get nothing while they are off, and can answer.
         Messages come through the real adapters from simulated carriers.
       </p>
-      <Trouble text={error} />
+      <Stale of={live} what="The phones" />
+      {watched.data && (
+        <div class="glance">
+          <Strip dispatch={watched.data} />
+          <Badge of={watched.data.status} />
+        </div>
+      )}
       <div class="stage">
         <div>
+          {phones === undefined && !live.error && <Loading />}
+          {phones === null && <Empty>There are no phones here: they are part of the local stack.</Empty>}
           <div class="phones">
             {phones?.map((phone) => (
-              <Phone key={`${phone.channel} ${phone.person}`} phone={phone} again={again} />
+              <Phone key={`${phone.channel} ${phone.person}`} phone={phone} again={live.again} />
             ))}
           </div>
-          {phones && <AddPhone again={again} />}
+          {phones && <AddPhone again={live.again} />}
         </div>
         <div class="sticky">
           {(owner || dispatches.error) && filter}
-          <Trouble text={dispatches.error} />
-          {shown ? (
-            <Watched uuid={shown} all={found} choose={setChosen} />
-          ) : (
-            <Card title="The dispatch">
-              <Empty>Send a dispatch to these phones, and watch it here.</Empty>
-            </Card>
-          )}
+          <Stale of={dispatches} what="The dispatches" />
+          <Watched uuid={shown} live={watched} all={found} isKnown={Boolean(dispatches.data)} choose={setChosen} />
         </div>
       </div>
     </>
   );
 }
 
-function Watched({ uuid, all, choose }: { uuid: string; all: DispatchLine[]; choose: (uuid: string) => void }) {
-  const { data } = useDispatch(uuid);
+function Watched({ uuid, live, all, isKnown, choose }: {
+  uuid: string;
+  live: Live<Dispatch | null>;
+  all: DispatchLine[];
+  isKnown: boolean;
+  choose: (uuid: string) => void;
+}) {
   return (
     <Card
       title="The dispatch"
       tools={
-        <a href={href("dispatches", uuid)}>
-          Open <span class="unseen">dispatch {short(uuid)}</span>
-        </a>
+        uuid && (
+          <a href={href("dispatches", uuid)}>
+            Open <span class="unseen">dispatch {short(uuid)}</span>
+          </a>
+        )
       }
     >
+      {!uuid && (isKnown ? <Empty>Send a dispatch to these phones, and watch it here.</Empty> : <Loading />)}
       {all.length > 1 && (
         <Select
           label="Which one"
@@ -73,12 +91,13 @@ function Watched({ uuid, all, choose }: { uuid: string; all: DispatchLine[]; cho
           options={all.map((one) => [one.dispatch_uuid, `${time(one.timestamp)}, ${one.channels.map(channelName).join(" → ")}`])}
         />
       )}
-      {data && (
+      <Stale of={live} what="The dispatch" />
+      {live.data && (
         <>
           <p class="summary">
-            <Badge of={data.status} />
+            <Badge of={live.data.status} />
           </p>
-          <Picture dispatch={data} />
+          <Picture dispatch={live.data} />
         </>
       )}
     </Card>
@@ -149,14 +168,10 @@ function Said({ bubble, channel }: { bubble: Bubble; channel: string }) {
         {came && `${bubble.sender} `}
         {time(bubble.at * 1000)}
         {came && (
-          <span
-            class={`ticks ${bubble.read_at && TELLS_READ(channel) ? "read" : "delivered"}`}
-            role="img"
-            aria-label={bubble.read_at ? "read" : "delivered"}
-          >
+          <>
             {" "}
-            ✓✓
-          </span>
+            <Ticks status={bubble.read_at && tellsRead(channel) ? "read" : "delivered"} />
+          </>
         )}
       </small>
     </div>
@@ -166,29 +181,38 @@ function Said({ bubble, channel }: { bubble: Bubble; channel: string }) {
 function Answer({ phone, to, again }: { phone: Handset; to: string; again: () => void }) {
   const [text, setText] = useState("");
   const [error, setError] = useState("");
+  const [busy, setBusy] = useState(false);
+  const id = useId();
+  const why = unanswerable(phone.channel, to);
+  const isOpen = phone.on && Boolean(to) && !why;
   const submit = async (event: Event) => {
     event.preventDefault();
+    if (!isOpen || !text || busy) return;
+    setBusy(true);
     setError("");
     try {
       await sandbox("inbound", { channel: phone.channel, from: phone.person, to, text });
       setText("");
       again();
     } catch (problem) {
-      setError(problem instanceof Error ? problem.message : String(problem));
+      setError(sentence(problem));
     }
+    setBusy(false);
   };
   return (
     <form class="answer" onSubmit={submit}>
       <input
         aria-label={`Answer from ${channelName(phone.channel)}`}
+        aria-describedby={why ? id : undefined}
         placeholder="Answer"
         value={text}
-        disabled={!phone.on || !to}
+        disabled={!isOpen}
         onInput={(event) => setText(event.currentTarget.value)}
       />
-      <button type="submit" disabled={!phone.on || !to || !text} aria-label={`Send from ${channelName(phone.channel)}`}>
+      <button type="submit" aria-disabled={!isOpen || !text || busy} aria-label={`Send from ${channelName(phone.channel)}`}>
         Send
       </button>
+      {why && <small id={id}>{why}</small>}
       <Trouble text={error} />
     </form>
   );

@@ -3,10 +3,10 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { type Message, type Sums, get, lists, optional } from "../api";
 import { useLive } from "../live";
-import { Card, Channel, Empty, Head, Tabs, Trouble } from "../ui";
-import { CHANNELS, span } from "../words";
+import { Card, Channel, Empty, Head, Loading, Stale, Tabs } from "../ui";
+import { count, price, span, UNKNOWN } from "../words";
 import { useOwner } from "./lists";
-import { byChannel, cost, share } from "./Overview";
+import { byChannel, cost, type Counts, counts, isBad, share, tells } from "./Overview";
 
 const NEWEST = 500;
 
@@ -19,13 +19,9 @@ interface Point {
 }
 
 /** One line of the table. */
-interface Line {
+interface Line extends Counts {
   name: string;
   channel: string;
-  sent: number;
-  delivered: number;
-  read: number;
-  failed: number;
   toDelivered: string;
   toRead: string;
   cost: string;
@@ -36,18 +32,19 @@ interface Found {
   lines: Line[];
   steps: NonNullable<Sums["steps"]>;
   about: string;
+  /** Times are sums of buckets, and not exact. */
+  isRough: boolean;
 }
 
-const isBad = (one: Message) => one.status === "rejected" || one.status === "undeliverable";
-
+/** The value that this part of all is not above, as the API has it: of two the half is the smaller one. */
 function quantile(values: number[], part: number): number | undefined {
   const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
+  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)];
 }
 
 /** Milliseconds. */
 function times(half: number | null | undefined, most: number | null | undefined): string {
-  return half == null || most == null ? "–" : `${span(half)} / ${span(most)}`;
+  return half == null || most == null ? UNKNOWN : `${span(half)} / ${span(most)}`;
 }
 
 function taken(messages: Message[], status: "delivered" | "read"): string {
@@ -57,6 +54,10 @@ function taken(messages: Message[], status: "delivered" | "read"): string {
   });
   return times(quantile(found, 0.5), quantile(found, 0.9));
 }
+
+/** What is paid as far as it is known: a sum of nothing says nothing. */
+const paid = (sum: { cost: string; currency: string }): string =>
+  Number(sum.cost) === 0 ? UNKNOWN : price({ price: sum.cost, currency: sum.currency });
 
 function filled(points: Map<number, Point>, step: number): Point[] {
   if (!points.size) return [];
@@ -83,7 +84,7 @@ async function newest(application_id: string): Promise<Found> {
   for (const one of found) {
     const at = Math.floor(Date.parse(one.accepted_at) / 60_000) * 60;
     const point = points.get(at) ?? { at, sent: 0, delivered: 0, failed: 0 };
-    point.sent += 1;
+    point.sent += one.statuses.submitted ? 1 : 0;
     point.delivered += one.statuses.delivered ? 1 : 0;
     point.failed += isBad(one) ? 1 : 0;
     points.set(at, point);
@@ -93,16 +94,14 @@ async function newest(application_id: string): Promise<Found> {
     lines: byChannel(found).map(([channel, all]) => ({
       name: "",
       channel,
-      sent: all.length,
-      delivered: all.filter((one) => one.statuses.delivered).length,
-      read: all.filter((one) => one.statuses.read).length,
-      failed: all.filter(isBad).length,
+      ...counts(all),
       toDelivered: taken(all, "delivered"),
       toRead: taken(all, "read"),
       cost: cost(all),
     })),
     steps: [],
-    about: `The newest ${found.length} messages${found.length >= NEWEST ? ", which is the most that is looked at here" : ""}.`,
+    about: `The newest ${count(found.length, "message")}${found.length >= NEWEST ? ", which is the most that is looked at here" : ""}.`,
+    isRough: false,
   };
 }
 
@@ -114,7 +113,7 @@ async function sums(application_id: string, unit: "hour" | "day", days: number):
   const points = new Map<number, Point>();
   for (const row of over?.rows ?? []) {
     const at = Date.parse(row[unit] ?? "") / 1000;
-    points.set(at, { at, sent: row.messages, delivered: row.delivered, failed: row.failed });
+    points.set(at, { at, sent: row.sent, delivered: row.delivered, failed: row.failed });
   }
   const seconds = (value: number | null) => (value === null ? null : value * 1000);
   return {
@@ -122,16 +121,18 @@ async function sums(application_id: string, unit: "hour" | "day", days: number):
     lines: (by?.rows ?? []).map((row) => ({
       name: [row.provider, row.country].filter(Boolean).join(", "),
       channel: row.channel ?? "",
-      sent: row.messages,
+      messages: row.messages,
+      sent: row.sent,
       delivered: row.delivered,
       read: row.read,
       failed: row.failed,
       toDelivered: times(seconds(row.seconds_to_delivered.p50), seconds(row.seconds_to_delivered.p90)),
       toRead: times(seconds(row.seconds_to_read.p50), seconds(row.seconds_to_read.p90)),
-      cost: `${Number(row.cost).toFixed(2)} ${row.currency}`,
+      cost: paid(row),
     })),
     steps: steps?.steps ?? [],
-    about: `The last ${days} days, by ${unit}. All times are counted from when a message was accepted.`,
+    about: `The last ${days} days, by ${unit}. All times are counted from when a message was accepted, to within a tenth.`,
+    isRough: true,
   };
 }
 
@@ -145,20 +146,21 @@ export default function Insights() {
   const [kind, setKind] = useState("newest");
   const { step, load } = KINDS[kind]!;
   const [owner, filter] = useOwner("insights");
-  const { data, error } = useLive(async () => ({ kind, owner, ...(await load(owner)) }), 15, [kind, owner]);
-  const shown = data?.kind === kind && data.owner === owner ? data : undefined;
+  const live = useLive(() => load(owner), 15, [kind, owner]);
+  const shown = live.data;
   return (
     <>
       <Head title="Insights">
         <Tabs label="Time" names={Object.entries(KINDS).map(([key, { name }]) => [key, name])} chosen={kind} choose={setKind} />
       </Head>
-      <p class="quiet-text lead">{shown?.about ?? "…"}</p>
+      <p class="quiet-text lead">{shown?.about ?? (live.error ? "" : "…")}</p>
       {filter}
-      <Trouble text={error} />
+      <Stale of={live} what="These numbers" />
       <Card title="Messages">
+        {!shown && !live.error && <Loading />}
         {shown && (shown.points.length ? <Chart points={shown.points} step={step} /> : <Empty>No messages in this time.</Empty>)}
       </Card>
-      <Card title="By channel">{shown && <Lines lines={shown.lines} />}</Card>
+      <Card title="By channel">{shown && <Lines lines={shown.lines} isRough={shown.isRough} />}</Card>
       {shown && shown.steps.length > 0 && (
         <Card title="Steps of dispatches">
           <Steps steps={shown.steps} />
@@ -225,75 +227,84 @@ function Chart({ points, step }: { points: Point[]; step: number }) {
   return <div class="chart" ref={place} role="img" aria-label="Messages over time; the table below has the numbers" />;
 }
 
-function Lines({ lines }: { lines: Line[] }) {
+const HINT = "More columns are to the right: scroll the table.";
+
+function Lines({ lines, isRough }: { lines: Line[]; isRough: boolean }) {
   if (!lines.length) return <Empty>No messages in this time.</Empty>;
+  const about = isRough ? "about, " : "";
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="By channel">
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">Channel</th>
-            <th scope="col" class="number">Sent</th>
-            <th scope="col" class="number">Delivered</th>
-            <th scope="col" class="number">Read</th>
-            <th scope="col" class="number">Failed</th>
-            <th scope="col" class="number">To delivered, p50 / p90</th>
-            <th scope="col" class="number">To read, p50 / p90</th>
-            <th scope="col" class="number">Cost</th>
-          </tr>
-        </thead>
-        <tbody>
-          {lines.map((line) => (
-            <tr key={`${line.channel} ${line.name}`}>
-              <th scope="row">
-                <Channel of={line.channel} /> {line.name && <small>{line.name}</small>}
-              </th>
-              <td class="number">{line.sent}</td>
-              <td class="number">{share(line.delivered, line.sent)}</td>
-              <td class="number">{CHANNELS[line.channel]?.proves.includes("read") ? share(line.read, line.sent) : "–"}</td>
-              <td class="number">{line.failed}</td>
-              <td class="number">{line.toDelivered}</td>
-              <td class="number">{line.toRead}</td>
-              <td class="number">{line.cost}</td>
+    <>
+      <p class="scroll-hint">{HINT}</p>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Table of channels">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">Channel</th>
+              <th scope="col" class="number">Messages</th>
+              <th scope="col" class="number">Sent</th>
+              <th scope="col" class="number">Delivered</th>
+              <th scope="col" class="number">Read, of these</th>
+              <th scope="col" class="number">Failed</th>
+              <th scope="col" class="number">To delivered, {about}p50 / p90</th>
+              <th scope="col" class="number">To read, {about}p50 / p90</th>
+              <th scope="col" class="number">Cost</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {lines.map((line) => (
+              <tr key={`${line.channel} ${line.name}`}>
+                <th scope="row">
+                  <Channel of={line.channel} /> {line.name && <small>{line.name}</small>}
+                </th>
+                <td class="number">{line.messages}</td>
+                <td class="number">{line.sent}</td>
+                <td class="number">{tells(line.channel) ? share(line.delivered, line.messages) : "not told"}</td>
+                <td class="number">{tells(line.channel, "read") ? share(line.read, line.delivered) : "not told"}</td>
+                <td class="number">{line.failed}</td>
+                <td class="number">{line.toDelivered}</td>
+                <td class="number">{line.toRead}</td>
+                <td class="number">{line.cost}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
   );
 }
 
 function Steps({ steps }: { steps: Found["steps"] }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Steps of dispatches">
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">Step</th>
-            <th scope="col">Channel</th>
-            <th scope="col" class="number">Tried</th>
-            <th scope="col" class="number">Won</th>
-            <th scope="col" class="number">Late</th>
-            <th scope="col" class="number">Cost</th>
-          </tr>
-        </thead>
-        <tbody>
-          {steps.map((row) => (
-            <tr key={`${row.step} ${row.channel}`}>
-              <th scope="row">{Number(row.step) + 1}</th>
-              <td>
-                <Channel of={row.channel} />
-              </td>
-              <td class="number">{row.tried}</td>
-              <td class="number">{share(row.won, row.tried)}</td>
-              <td class="number">{row.late}</td>
-              <td class="number">
-                {Number(row.cost).toFixed(2)} {row.currency}
-              </td>
+    <>
+      <p class="scroll-hint">{HINT}</p>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Table of steps">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">Step</th>
+              <th scope="col">Channel</th>
+              <th scope="col" class="number">Tried</th>
+              <th scope="col" class="number">Won</th>
+              <th scope="col" class="number">Late</th>
+              <th scope="col" class="number">Cost</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {steps.map((row) => (
+              <tr key={`${row.step} ${row.channel}`}>
+                <th scope="row">{Number(row.step) + 1}</th>
+                <td>
+                  <Channel of={row.channel} />
+                </td>
+                <td class="number">{row.tried}</td>
+                <td class="number">{share(row.won, row.tried)}</td>
+                <td class="number">{row.late}</td>
+                <td class="number">{paid(row)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
   );
 }

@@ -1,5 +1,5 @@
-import { useState } from "preact/hooks";
-import { ended, signIn } from "../session";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ended, signIn, wasIn } from "../session";
 import { Input, Trouble } from "../ui";
 
 export function SignIn() {
@@ -7,8 +7,14 @@ export function SignIn() {
   const [secret, setSecret] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = "Sign in · Switchboard";
+    if (wasIn()) heading.current?.focus(); // what had the focus is gone
+  }, []);
   const submit = async (event: Event) => {
     event.preventDefault();
+    if (busy) return;
     setBusy(true);
     setError("");
     try {
@@ -27,7 +33,9 @@ export function SignIn() {
           <circle cx="23" cy="22" r="3" />
           <path d="M9 10v5a3 3 0 0 0 3 3h8a3 3 0 0 1 3 3" />
         </svg>
-        <h1>Switchboard</h1>
+        <h1 ref={heading} tabIndex={-1}>
+          Switchboard
+        </h1>
         <p class="quiet-text">
           {ended.value ? "The session is over. Sign in again." : "With the API key and secret of this account."}
         </p>
@@ -42,7 +50,7 @@ export function SignIn() {
           set={setSecret}
         />
         <Trouble text={error} />
-        <button type="submit" class="primary" disabled={busy}>
+        <button type="submit" class="primary" aria-disabled={busy} aria-busy={busy}>
           Sign in
         </button>
         {["127.0.0.1", "localhost"].includes(location.hostname) && (

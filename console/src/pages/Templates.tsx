@@ -1,29 +1,40 @@
 import { useState } from "preact/hooks";
 import { type Template, get, lists } from "../api";
-import { useLive } from "../live";
-import { Badge, Card, Empty, Head, Input, Trouble } from "../ui";
+import { useLive, useSettled } from "../live";
+import { Badge, Card, Empty, Head, Input, Loading, Stale } from "../ui";
+import { plain } from "./lists";
 
 export function Templates() {
   const accounts = useLive(lists.accounts, 0);
   const [typed, setTyped] = useState("");
   const senders = (accounts.data ?? []).flatMap((one) => one.senders).filter((one) => one.channel === "whatsapp");
-  const sender = typed || senders[0]?.id || "";
-  const { data, error } = useLive(
+  const first = senders[0]?.id ?? "";
+  const sender = useSettled(plain(typed)) || first;
+  const isTyping = (plain(typed) || first) !== sender;
+  const live = useLive(
     () => (sender ? get<{ _embedded: { templates: Template[] } }>("/v0.1/templates", { sender }) : Promise.resolve(null)),
     0,
     [sender],
   );
-  const found = data?._embedded.templates;
+  const found = live.data?._embedded.templates;
   return (
     <>
       <Head title="Templates" />
       <p class="quiet-text lead">What WhatsApp has of the account that a number belongs to.</p>
       <div class="filters">
-        <Input label="WhatsApp number" inputMode="numeric" value={typed} set={setTyped} placeholder={senders[0]?.id ?? "447700900200"} />
+        <Input
+          label="WhatsApp number"
+          inputMode="numeric"
+          value={typed}
+          set={setTyped}
+          {...(first ? { hint: `Empty for your first one, ${first}` } : {})}
+        />
       </div>
-      <Trouble text={error} />
+      <Stale of={accounts} what="Your senders" />
+      {!isTyping && <Stale of={live} what={`The templates of ${sender}`} />}
       <Card>
-        {!sender && <Empty>Name the number whose templates you want to see.</Empty>}
+        {(isTyping || live.data === undefined) && !live.error && <Loading />}
+        {!sender && !isTyping && accounts.data && <Empty>Name the number whose templates you want to see.</Empty>}
         {found?.length === 0 && <Empty>There are none.</Empty>}
         <ul class="rows">
           {found?.map((one) => (

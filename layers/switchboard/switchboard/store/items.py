@@ -365,7 +365,7 @@ def _listed(
     return {
         "listed": keys.listed(owner or keys.ACCOUNT, kind, shard),
         "listed_at": keys.listed_at(clock.milliseconds(shown), uuid),
-        "channel": " ".join(dict.fromkeys(message.channel.value for message in messages)),
+        "channel": " ".join(message.channel.value for message in messages),  # in their order, for each step
         "marks": " ".join(dict.fromkeys(marks)),
     }
 

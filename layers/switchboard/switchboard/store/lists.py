@@ -28,7 +28,7 @@ class Entry:
     """Its place in the list: keys.listed_at."""
     uuid: str
     channels: tuple[str, ...]
-    """Of a dispatch those of its steps."""
+    """Of a dispatch that of each step."""
 
 
 @dataclass(frozen=True)
