@@ -461,7 +461,7 @@ def failed_webhooks() -> dict[str, Any]:
                     NOT_THERE,
                 ),
                 parameters=[
-                    in_query("application_id", owner),
+                    in_query("application_id", owner, OWNER),
                     in_query("page_size", integer(1, 100, default=20)),
                     in_query("cursor", CURSOR),
                 ],
@@ -480,7 +480,7 @@ def failed_webhooks() -> dict[str, Any]:
                     NOT_THERE,
                 ),
                 parameters=[
-                    in_query("application_id", owner),
+                    in_query("application_id", owner, OWNER),
                     in_query("from", MOMENT),
                     in_query("to", MOMENT),
                     in_query("order", {"enum": ["asc", "desc"], "default": "asc"}),

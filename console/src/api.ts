@@ -368,23 +368,17 @@ export const lists = {
       hasToChoose: false,
     };
   },
-  /** The addresses that clients set, and how they do; null on a stack that does not tell. */
-  endpoints: async (owner = ""): Promise<Endpoint[] | null> => {
-    const isOwn = owner === ACCOUNT; // its own come first
-    const application_id = isOwn ? "" : owner;
+  /** The addresses that clients set, and how they do. */
+  endpoints: async (application_id = "") => {
     const found: Endpoint[] = [];
     for (let cursor: string | undefined, page = 0; page < 20; page++) {
-      const asked = get<{ endpoints: Endpoint[]; cursor: string | null }>("/v0.1/webhooks/endpoints", {
-        application_id,
-        cursor,
-      });
-      const answer = await optional(asked);
-      if (!answer) return null;
+      const query = { application_id, cursor };
+      const answer = await get<{ endpoints: Endpoint[]; cursor: string | null }>("/v0.1/webhooks/endpoints", query);
       found.push(...answer.endpoints);
-      if (!answer.cursor || isOwn) break;
+      if (!answer.cursor) break;
       cursor = answer.cursor;
     }
-    return isOwn ? found.filter((one) => one.application_id === null) : found;
+    return found;
   },
   accounts: async () => (await get<{ _embedded: { accounts: Account[] } }>("/accounts"))._embedded.accounts,
 };

@@ -251,6 +251,8 @@ def test_the_accounts_own_and_all_applications(flow: Flow, hands: Hands) -> None
     # Each sees its own, and the account by name.
     assert rows(other) == rows(flow, payloads.basic(), application_id=other.app["id"])
     assert {each["application_id"] for each in rows(other)} == {other.app["id"]}
+    own = rows(flow, payloads.basic(), application_id="account")
+    assert own == [each for each in found if each["application_id"] is None]
 
 
 def test_another_applications_are_not_there(flow: Flow) -> None:
@@ -258,6 +260,7 @@ def test_another_applications_are_not_there(flow: Flow) -> None:
     for headers, wanted in (
         (other.app["bearer"], flow.app["id"]),
         (other.app["bearer"], "none"),
+        (other.app["bearer"], "account"),
         (payloads.basic(), "none"),
     ):
         query = {"application_id": wanted}

@@ -60,19 +60,17 @@ export function Webhooks() {
       </Head>
       {filter}
       <Stale of={endpoints} what="The addresses" />
-      {endpoints.data !== null && (
-        <Card title="Addresses">
-          {!endpoints.data && !endpoints.error && <Loading />}
-          {endpoints.data?.length === 0 && <Empty>No application has set one, and neither has the account.</Empty>}
-          <ul class="rows">
-            {endpoints.data?.map((one) => (
-              <li key={`${one.application_id} ${one.kind} ${one.address}`} class="row" data-endpoint={one.kind}>
-                <Address of={one} owner={ownerName(applications, one.application_id)} />
-              </li>
-            ))}
-          </ul>
-        </Card>
-      )}
+      <Card title="Addresses">
+        {!endpoints.data && !endpoints.error && <Loading />}
+        {endpoints.data?.length === 0 && <Empty>No application has set one, and neither has the account.</Empty>}
+        <ul class="rows">
+          {endpoints.data?.map((one) => (
+            <li key={`${one.application_id} ${one.kind} ${one.address}`} class="row" data-endpoint={one.kind}>
+              <Address of={one} owner={ownerName(applications, one.application_id)} />
+            </li>
+          ))}
+        </ul>
+      </Card>
       <Stale of={pages} what="The events that were put aside" />
       <Card title="Put aside">
         <p class="quiet-text">

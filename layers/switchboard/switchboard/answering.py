@@ -43,20 +43,18 @@ class Answering:
     def page(self, asked: EndpointsAsked, caller: Caller) -> tuple[list[Endpoint], str | None]:
         """Those of some applications, and the place of the last one if more follow: a page can be empty and
         not be the last. The account's own come first. NotFound if an application is another's, or none."""
-        if asked.application_id and not caller.may_see(asked.application_id):
-            raise NotFound(asked.application_id)
-        following = None
-        only = asked.application_id or caller.application_id
-        if only:
+        only, following = caller.owner(asked.application_id), None
+        if only == ACCOUNT:
+            found = self._account()
+        elif only:
             application = self.store.application(only)
             if application is None:
                 raise NotFound(only)
-            applications = [application]
+            found = [*_set(only, application.webhooks)]
         else:
             applications, following = self.store.page_of_applications(asked.cursor, asked.page_size)
-        found = [each for one in applications for each in _set(one.id, one.webhooks)]
-        if not only and asked.cursor is None:
-            found = [*self._account(), *found]
+            first = [] if asked.cursor else self._account()
+            found = [*first, *(each for one in applications for each in _set(one.id, one.webhooks))]
         seen = self.endpoints.seen((each.endpoint for each in found), clock.now())
         return [_shown(each, seen[each.endpoint]) for each in found], following
 

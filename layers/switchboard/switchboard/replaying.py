@@ -59,15 +59,14 @@ class Replaying:
                 return Replayed(count, following=after)
 
     def _ids(self, wanted: Ids, caller: Caller) -> Replayed:
-        if wanted.application_id:
-            _owner(wanted.application_id, caller)
+        owner = caller.owner(wanted.application_id)
         found = {id_: self.store.get(id_) for id_ in wanted.event_ids}
         theirs = [
             event
             for event in found.values()
             if event
             and caller.may_see(event.application_id)
-            and wanted.application_id in (None, event.application_id)
+            and owner in (None, event.application_id or ACCOUNT)
         ]
         if not theirs:
             raise NotFound(wanted.event_ids[0])
@@ -85,7 +84,5 @@ class Replaying:
 
 
 def _owner(application_id: str | None, caller: Caller) -> str:
-    """Whose events are meant. NotFound if they are not for the caller to see."""
-    if application_id and not caller.may_see(application_id):
-        raise NotFound(application_id)
-    return application_id or caller.application_id or ACCOUNT
+    """Whose events are meant: without a name the caller's own. NotFound if they are not for the caller."""
+    return caller.owner(application_id) or ACCOUNT
