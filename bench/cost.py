@@ -11,6 +11,7 @@ from typing import Any
 from bench.meter import Units
 from bench.prices import Prices, load
 from bench.system import System, system
+from switchboard import clock
 from switchboard.models.workflows import message_uuid
 from tests.support import payloads
 
@@ -116,13 +117,14 @@ def _infobip(at: System, uuid: str, *, seen: bool = False, status: dict[str, Any
 
 def _result(uuid: str, seen: bool, status: dict[str, Any] | None) -> dict[str, Any]:
     """As Infobip reports on a Viber message."""
+    stamp = clock.wire(clock.now()).replace("Z", "+0000")
     result: dict[str, Any] = {"messageId": uuid, "to": "447700900100", "callbackData": uuid}
     if seen:
-        return result | {"from": "Acme", "seenAt": "2026-11-23T10:17:28.000+0000"}
+        return result | {"from": "Acme", "seenAt": stamp}
     return result | {
         "sender": "Acme",
-        "sentAt": "2026-11-23T10:15:28.000+0000",
-        "doneAt": "2026-11-23T10:15:29.000+0000",
+        "sentAt": stamp,
+        "doneAt": stamp,
         "messageCount": 1,
         "price": {"pricePerMessage": 0.0125, "currency": "EUR"},
         "status": status or payloads.DELIVERED_TO_HANDSET,

@@ -502,6 +502,11 @@ WEBHOOK_BODIES: dict[str, Schema] = {
     ),
 }
 _MOMENT_OR_NONE = either(MOMENT, {"type": "null"})
+_USAGE_STATE: Schema = {
+    "enum": ["known", "so_far", "unknown"],
+    "description": "Of `usage`, which is what all steps have cost by now: `so_far` while it can become more, "
+    "`unknown` if something arrived at a price that nobody knows. No `usage`: no price is known yet.",
+}
 _RANGE = obj(
     {
         "floor": {"type": ["string", "null"]} | {"description": "Null where nobody knows."},
@@ -552,6 +557,7 @@ MESSAGES |= {
                         "step": integer(0),
                         "steps": integer(1),
                         "channels": array(_CHANNELS_V01) | {"description": "Of each step, in their order."},
+                        "usage_state": _USAGE_STATE,
                     },
                     {"reason": TEXT, "usage": _USAGE, "ended_at": MOMENT},
                 )
@@ -566,6 +572,7 @@ MESSAGES |= {
             "status": {"enum": ["running", "completed", "error", "cancelled"]},
             "timestamp": MOMENT,
             "step": integer(0),
+            "usage_state": _USAGE_STATE,
             "steps": array(
                 obj(
                     {
@@ -589,12 +596,19 @@ MESSAGES |= {
                         "late": FLAG | {"description": "Its condition was met after its time."},
                         "account": TEXT | {"description": "Who took or refused it."},
                         "provider_id": TEXT,
+                        "heard": _SHOWN["properties"]["statuses"]
+                        | {"description": "When we heard of what `statuses` has by another clock."},
                         "unknown": array(obj({"timestamp": MOMENT, "account": TEXT, "decision": TEXT})),
                     },
                 )
             ),
         },
-        {"report": ref("schemas", "Report"), "cancelled_at": MOMENT},
+        {
+            "usage": _USAGE,
+            "report": ref("schemas", "Report")
+            | {"description": "As it was sent: what came later is in the steps, and in `usage`."},
+            "cancelled_at": MOMENT,
+        },
     ),
     "Story": obj(
         {
@@ -606,12 +620,23 @@ MESSAGES |= {
                         "at": MOMENT,
                         "step": {"type": ["integer", "null"], "minimum": 0},
                         "text": TEXT,
-                        "evidence": {"type": "object"},
+                        "evidence": {
+                            "type": "object",
+                            "description": "`provider_id` is the end of it only: some have a number in them. "
+                            "Where the provider's clock differs from ours, `provider_at` and `heard_at`.",
+                        },
                     }
                 )
-            ),
+            )
+            | {"description": "In the order in which we heard of them."},
         },
-        {"dispatch_uuid": UUID, "message_uuid": UUID},
+        {
+            "dispatch_uuid": UUID,
+            "message_uuid": UUID,
+            "step": integer(0) | {"description": "Of a message: the step of `dispatch_uuid` that it is for."},
+            "usage": _USAGE,
+            "usage_state": _USAGE_STATE,
+        },
     ),
     "Rehearsal": obj(
         {

@@ -15,6 +15,8 @@ def show(here: Session, what: str, path: str, uuid: str, as_account: bool) -> No
     has_steps = any(line.get("step") is not None for line in found["lines"])
     here.output.line(text(what), text(uuid, "bold"), coloured(found["state"]))
     here.output.line(found["summary"])
+    if cost := following.total(found):
+        here.output.line(text("It cost", "dim"), cost)
     here.output.line("")
     for line in found["lines"]:
         step = "" if line.get("step") is None else f"step {line['step'] + 1}"

@@ -111,10 +111,11 @@ class Timeline:
             name = text(f"step {number} ", "dim") + text(f"{step['channel']:<18}")
             if began:
                 found.append((began, 0, (number, "began"), name + text(_goal(step), "dim")))
-            for status, at in _in_order(step.get("statuses") or {}):
+            times = {**(step.get("statuses") or {}), **(step.get("heard") or {})}
+            for status, at in _in_order(times):
                 line = name + coloured(status)
                 if step.get("late") and status == step.get("condition_status"):
-                    line += text("  late: the next step was out already", "yellow")
+                    line += text("  late", "yellow")
                 if step.get("error") and status == step.get("status"):
                     line += text(f"  {error_text(step['error'])}", "red")
                 found.append((at, 1, (number, status), line))
@@ -156,6 +157,17 @@ def clock(at: object) -> Text:
 def price(usage: Any) -> str:
     """{"price", "currency"} as text."""
     return f"{usage['price']} {usage.get('currency', '')}".strip() if usage and "price" in usage else ""
+
+
+def total(shown: Body) -> str:
+    """What a dispatch has cost by now; what its report said, of an API that does not say more."""
+    cost = price(shown.get("usage"))
+    match shown.get("usage_state"):
+        case "so_far":
+            return f"{cost} so far".strip() if cost else ""
+        case "unknown":
+            return f"{cost} and more" if cost else "not known"
+    return cost
 
 
 def _time(at: object) -> datetime:
@@ -200,6 +212,8 @@ def _goal(step: Body) -> str:
 def _unmet(step: Body) -> str:
     """Why the next step had to begin."""
     status, reason = step.get("status"), step.get("reason")
+    if reason == "met_late":
+        return f"not {step.get('condition_status')} in time: on to the next, which is not sent any more"
     if reason in ("rejected", "undeliverable", "refused"):
         return f"{reason}: on to the next"
     if status in BAD and not reason:

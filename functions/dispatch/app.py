@@ -16,6 +16,7 @@ from switchboard.settings import Settings
 
 if TYPE_CHECKING:
     from switchboard.dispatching import Shown
+    from switchboard.pricing import Total
 
 logger = Logger()
 services = Services(Settings.from_environment())
@@ -60,7 +61,8 @@ def _shown(shown: Shown) -> Response[str]:
     from switchboard import callbacks, timeline  # not for those who start one
 
     dispatch, *_ = shown
-    return api.answer(200, callbacks.dispatch(dispatch, timeline.views(*shown), services.prices.of))
+    views, prices = timeline.views(*shown), services.prices
+    return api.answer(200, callbacks.dispatch(dispatch, views, prices.of, _total(shown)))
 
 
 @app.get("/v0.1/dispatch/<dispatch_uuid>/explain")
@@ -70,7 +72,13 @@ def explain(dispatch_uuid: str) -> Response[str]:
 
     shown = services.dispatching.show(dispatch_uuid, caller)
     dispatch, *_ = shown
-    return api.told(app, explaining.dispatch(dispatch, timeline.views(*shown), services.prices.of))
+    views, prices = timeline.views(*shown), services.prices
+    return api.told(app, explaining.dispatch(dispatch, views, prices.of, _total(shown)))
+
+
+def _total(shown: Shown) -> Total:
+    dispatch, _, messages = shown
+    return services.prices.total((item for item in messages if item), ended=dispatch.report is not None)
 
 
 def from_bus(event: dict[str, Any]) -> dict[str, Any]:

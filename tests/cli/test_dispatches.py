@@ -258,7 +258,7 @@ ENDS = [
         "late",
         shown({**READ, "late": True}, ARRIVED, "completed", **report("completed", ("messenger", "read"))),
         0,
-        "late: the next step was out already",
+        "read  late",
     ),
 ]
 
@@ -294,6 +294,51 @@ def test_an_interrupted_following_says_how_to_go_on(
     monkeypatch.setattr(following, "sleep", interrupt)
     api.on(ROUTE, shown({}, {}))
     assert f"dispatch:show {UUID} --follow" in run("dispatch:show", UUID, "--follow", code=130).stderr
+
+
+def test_a_late_receipt_is_in_the_report_and_in_what_it_cost(api: FakeApi, run: Run) -> None:
+    """The report itself stays as it was sent."""
+    ended = report("completed", ("messenger", "submitted"))
+    end = shown({**READ, "late": True}, ARRIVED, "completed", **ended)
+    now = {"usage": {"price": "0.0482", "currency": "EUR"}, "usage_state": "known"}
+    api.on(ROUTE, end | now)
+    said = run("dispatch:show", UUID).stdout
+    assert "Report completed 0.0482 EUR" in said
+    assert "submitted" not in said.partition("Report")[2]
+    assert "read late" in said.partition("Report")[2]
+
+
+COSTS = [
+    ("known", {"usage": {"price": "0.0482", "currency": "EUR"}, "usage_state": "known"}, "0.0482 EUR"),
+    (
+        "so far",
+        {"usage": {"price": "0.0482", "currency": "EUR"}, "usage_state": "so_far"},
+        "0.0482 EUR so far",
+    ),
+    ("nothing so far", {"usage_state": "so_far"}, ""),
+    (
+        "not all",
+        {"usage": {"price": "0.0482", "currency": "EUR"}, "usage_state": "unknown"},
+        "0.0482 EUR and more",
+    ),
+    ("not known", {"usage_state": "unknown"}, "not known"),
+    ("an older API", {"usage": {"price": "0.0482", "currency": "EUR"}}, "0.0482 EUR"),
+]
+
+
+@pytest.mark.parametrize(("shown", "said"), [case[1:] for case in COSTS], ids=[case[0] for case in COSTS])
+def test_what_it_cost(shown: dict[str, Any], said: str) -> None:
+    assert following.total(shown) == said
+
+
+def test_the_timeline_is_of_what_we_heard(api: FakeApi, run: Run) -> None:
+    """A provider's clock is behind: it is read after the next step began, not before."""
+    late = {**READ, "late": True, "heard": {"read": at(700)}}
+    api.on(ROUTE, shown(late, ARRIVED | {"began_at": at(600)}))
+    lines = run("dispatch:show", UUID).stdout.splitlines()
+    [read] = [number for number, line in enumerate(lines) if "read  late" in line]
+    [begins] = [number for number, line in enumerate(lines) if "step 2" in line and "begins" in line]
+    assert begins < read
 
 
 # --- why, what for, and enough of it -------------------------------------------------------------

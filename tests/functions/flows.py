@@ -1,6 +1,7 @@
 """The main job's moves, as tests make them."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from switchboard.models.messages import Status
@@ -77,6 +78,8 @@ class Flow:
         """AWS reports on an SMS."""
         self.cloud.call("status", payloads.sms_receipt(uuid, kind))
 
-    def viber_receipt(self, uuid: str, status: Body | None = None, seen: bool = False) -> int:
-        """Infobip reports on a Viber message."""
-        return payloads.infobip_receipt(self.cloud, uuid, status, seen)
+    def viber_receipt(
+        self, uuid: str, status: Body | None = None, seen: bool = False, at: datetime | None = None
+    ) -> int:
+        """Infobip reports on a Viber message, at a time of its own clock."""
+        return payloads.infobip_receipt(self.cloud, uuid, status, seen, at)

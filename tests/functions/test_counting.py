@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from switchboard import counting, histogram
+from switchboard import counting, failures, histogram
 from switchboard.counting import Counting
-from switchboard.models.events import Usage
+from switchboard.models.events import Failure, Usage
 from switchboard.models.messages import Message, Status, Text
 from switchboard.store import MessageItem, StatusRecord, StepLink, insights, keys
 from switchboard.store.attributes import Item, dump
@@ -82,7 +82,8 @@ def image(item: MessageItem) -> Item:
     """As it lies in the table: some of it is never written with the message itself."""
     late = item.late_usage
     price = {"price": str(late.price), "currency": late.currency} if late else {}
-    return item.dump() | dump({"provider": item.provider, **price})
+    said = {"missed": item.missed} if item.missed else {}
+    return item.dump() | dump({"provider": item.provider, **price, **said})
 
 
 class Changes:
@@ -262,13 +263,15 @@ def link(seconds: int = 60, condition: Status | None = Status.DELIVERED) -> Step
     )
 
 
-STEPS = {
+STEPS: dict[str, tuple[StepLink, list[tuple[Status, float]], dict[str, int]]] = {
     "won": (link(), [(Status.DELIVERED, 30)], {"n": 1, "w": 1}),
     "late": (link(), [(Status.DELIVERED, 90)], {"n": 1, "l": 1}),
     "not yet": (link(condition=Status.READ), [(Status.DELIVERED, 30)], {"n": 1}),
     "won once": (link(), [(Status.DELIVERED, 30), (Status.READ, 40)], {"n": 1, "w": 1}),
     "failed": (link(), [(Status.UNDELIVERABLE, 5)], {"n": 1}),
     "the last one": (link(condition=None), [(Status.DELIVERED, 30)], {"n": 1, "w": 1}),
+    "in its last moment": (link(), [(Status.DELIVERED, 60.2)], {"n": 1, "w": 1}),
+    "just over": (link(), [(Status.DELIVERED, 60.3)], {"n": 1, "l": 1}),
 }
 
 
@@ -282,6 +285,54 @@ def test_steps(flow: Flow, name: str) -> None:
     changes.add(*states)
     count(flow, changes.records)
     assert sums(flow)[f"{DAY[0]} app#{DAY[1]}#S#1#sms"] == expected
+
+
+def heard(item: MessageItem, seconds: float) -> MessageItem:
+    """The newest status, of which we heard at another time."""
+    record = item.statuses[item.status].model_copy(update={"heard": AT + timedelta(seconds=seconds)})
+    return item.model_copy(update={"statuses": item.statuses | {item.status: record}})
+
+
+def missed(item: MessageItem, how: Any) -> MessageItem:
+    return item.model_copy(update={"missed": how})
+
+
+BEGUN = after(item(link=link()), Status.SUBMITTED)
+MET = after(BEGUN, Status.DELIVERED, 30)
+LATE = after(BEGUN, Status.DELIVERED, 90)
+WORDS: dict[str, tuple[list[MessageItem], dict[str, int]]] = {
+    "heard late": ([BEGUN, heard(MET, 90)], {"n": 1, "l": 1}),
+    "heard in time": ([BEGUN, heard(LATE, 30)], {"n": 1, "w": 1}),
+    "late after all": ([BEGUN, MET, missed(MET, "late")], {"n": 1, "w": 0, "l": 1}),
+    "late anyway": ([BEGUN, LATE, missed(LATE, "late")], {"n": 1, "l": 1}),
+    "cancelled before": (
+        [BEGUN, missed(BEGUN, "cancelled"), missed(MET, "cancelled")],
+        {"n": 1},
+    ),
+    "cancelled meanwhile": ([BEGUN, MET, missed(MET, "cancelled")], {"n": 1, "w": 0}),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_what_a_step_turns_out_to_be(flow: Flow, name: str) -> None:
+    """By when we heard of it, and by what its dispatch came to; said in one batch or in several."""
+    states, expected = WORDS[name]
+    changes = Changes()
+    changes.add(item(link=link()), *states)
+    for record in changes.records:
+        count(flow, [record])
+    found = sums(flow)[f"{DAY[0]} app#{DAY[1]}#S#1#sms"]
+    assert {how: int(times) for how, times in found.items() if how != "x"} == expected
+
+
+@pytest.mark.parametrize("code", [failures.CANCELLED, failures.NOT_NEEDED])
+def test_what_was_called_off_is_no_failure(flow: Flow, code: int) -> None:
+    failed = after(item(link=link()), Status.UNDELIVERABLE, provider=None)
+    record = failed.statuses[failed.status].model_copy(update={"failure": Failure(code)})
+    changes = Changes()
+    changes.add(item(link=link()), failed.model_copy(update={"statuses": {Status.UNDELIVERABLE: record}}))
+    count(flow, changes.records)
+    assert sums(flow) == {}
 
 
 COUNTRIES = {

@@ -151,7 +151,51 @@ def test_a_message_of_version_1(flow: Flow) -> None:
     flow.drain()
     [hook] = flow.heard(message_uuid=made["message_uuid"])
     assert hook["error"]["title"] == "1901"
-    assert hook["error"]["detail"] == "Its price is above max_price"
+    assert hook["error"]["detail"] == "Its price of 0.0500 EUR is above its max_price of 0.01"
+
+
+def told(flow: Flow, body: Body) -> str:
+    """Why a message was not handed over, as its webhook and its story have it."""
+    uuid = flow.send(body)
+    flow.drain()
+    [hook] = flow.heard(message_uuid=uuid)
+    reason = str(hook["error"]["reason"])
+    path = f"/v0.1/messages/{uuid}/explain"
+    _, story = flow.cloud.http("send", "GET", path, headers=flow.app["bearer"])
+    why = f"not handed over, as {reason[0].lower()}{reason[1:]} ({hook['error']['code']})"
+    assert story["lines"][-1]["text"] == f"Rejected: {why}."
+    assert story["lines"][-1]["evidence"]["detail"] == f"{reason[0].lower()}{reason[1:]}"
+    return reason
+
+
+def test_which_limit_it_was(flow: Flow) -> None:
+    assert told(flow, payloads.text("messenger", max_price="1")) == (
+        "Its price is not known, so that its max_price of 1 cannot be kept"
+    )
+    cap(flow, "0.04", application=True)
+    assert told(flow, payloads.text("sms")) == (
+        "The application's daily cap of 0.04 has no room for its price of 0.0500 EUR"
+    )
+    assert told(flow, payloads.text("messenger")) == (
+        "Its price is not known, so that the application's daily cap of 0.04 cannot be kept"
+    )
+    cap(flow, None, application=True)
+    cap(flow, "0.03")
+    assert told(flow, payloads.text("sms")) == (
+        "The account's daily cap of 0.03 has no room for its price of 0.0500 EUR"
+    )
+
+
+def test_a_dispatchs_limit_is_named(flow: Flow) -> None:
+    """The step's own price is below it."""
+    dispatch(flow, "0.059", step("viber_service_msg", 1), step("sms"))
+    flow.until(lambda: flow.heard(status="rejected"))
+    [hook] = flow.heard(status="rejected")
+    assert hook["error"] == {
+        "code": 1901,
+        "reason": "Its price of 0.0500 EUR, with 0.0100 for the steps before it, is above the dispatch's "
+        "max_price of 0.059",
+    }
 
 
 def test_another_account_is_cheaper(flow: Flow) -> None:

@@ -5,12 +5,14 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import jwt
 
+from switchboard import clock
 from tests.support.cloud import API_KEY, API_SECRET, Cloud
 
 ENDS = {
@@ -161,20 +163,26 @@ NOT_DELIVERED = {"groupId": 2, "groupName": "UNDELIVERABLE", "id": 9, "name": "U
 
 
 def infobip_receipt(
-    cloud: Cloud, message_uuid: str, status: dict[str, Any] | None = None, seen: bool = False
+    cloud: Cloud,
+    message_uuid: str,
+    status: dict[str, Any] | None = None,
+    seen: bool = False,
+    at: datetime | None = None,
 ) -> int:
-    """Infobip's delivery or seen report, through its callback address. Returns our answer's status."""
+    """Infobip's delivery or seen report by its clock, through its callback address. Returns our answer's
+    status."""
+    stamp = clock.wire(at or clock.now()).replace("Z", "+0000")
     result: dict[str, Any] = {
         "messageId": message_uuid,
         "to": "447700900100",
-        "sentAt": "2026-11-23T10:15:28.000+0000",
+        "sentAt": stamp,
     }
     if seen:
-        result |= {"from": "Acme", "seenAt": "2026-11-23T10:17:28.000+0000"}
+        result |= {"from": "Acme", "seenAt": stamp}
     else:
         result |= {
             "sender": "Acme",
-            "doneAt": "2026-11-23T10:15:29.000+0000",
+            "doneAt": stamp,
             "messageCount": 1,
             "price": {"pricePerMessage": 0.0125, "currency": "EUR"},
             "status": status or DELIVERED_TO_HANDSET,

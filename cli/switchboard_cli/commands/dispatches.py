@@ -186,13 +186,15 @@ def _read(here: Session, uuid: str, by: Any) -> Body:
 
 
 def _report(here: Session, found: Body) -> None:
-    """The final report, which the status webhook is told too."""
+    """The final report, which the status webhook is told too, with its messages as they are now: a late
+    receipt comes after it."""
     report = found.get("report")
     if not report:
         return
     here.output.line("")
-    cost = following.price(report.get("usage"))
+    cost = following.total(found) or following.price(report.get("usage"))
     reason = report.get("reason")
+    now = {step.get("message_uuid"): step for step in found.get("steps") or []}
     here.output.line(
         text("Report", "bold"),
         coloured(report["status"]),
@@ -202,11 +204,13 @@ def _report(here: Session, found: Body) -> None:
     rows = [
         (
             entry["channel"],
-            coloured(entry["status"]) + text(" late" if entry.get("late") else "", "yellow"),
-            following.price(entry.get("usage")),
+            coloured(one.get("status") or entry["status"])
+            + text(" late" if one.get("late") or entry.get("late") else "", "yellow"),
+            following.price(one.get("usage") or entry.get("usage")),
             entry["message_uuid"],
         )
         for entry in (report.get("_links") or {}).get("messages") or []
+        for one in [now.get(entry["message_uuid"]) or {}]
     ]
     here.output.table(("channel", "status", "price", "message"), rows)
 

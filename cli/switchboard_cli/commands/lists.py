@@ -99,7 +99,7 @@ def dispatches(
             " → ".join(one["channels"]),
             f"{one['step'] + 1} of {one['steps']}",
             coloured(one["status"]),
-            following.price(one.get("usage")),
+            following.total(one),
         ),
     )
 

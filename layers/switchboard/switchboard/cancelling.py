@@ -3,7 +3,7 @@
 1. The dispatch is marked as cancelled, by a write that fails once it has ended. `begin_step` looks at the
    mark before every send, and `close` so that the report says it.
 2. A message that nobody is handing over at this moment is taken from the queue's workers and ended. The
-   report waits for who is.
+   report waits for who is. One that is out is marked, for what counts steps (counting.py).
 3. The waiting execution is told to go on to its report.
 
 Die after 1 and nothing more is sent all the same: the call's repeat does the rest, or else the step's timer,
@@ -18,6 +18,7 @@ from switchboard import clock, failures
 from switchboard.callers import Caller
 from switchboard.dispatching import OVERDUE, Dispatching, Shown
 from switchboard.errors import Conflict, NotFound
+from switchboard.models.events import Failure
 from switchboard.models.messages import Status
 from switchboard.models.workflows import message_uuid
 from switchboard.store import DispatchItem, MessageItem, Store
@@ -68,8 +69,10 @@ class Cancelling:
         by = uuid4().hex if item.may_be_out else f"{UNTRIED}{uuid4().hex}"
         if item.status is Status.ACCEPTED and self.store.withdraw(item.uuid, now, LEASE_SECONDS, by=by):
             code = failures.UNKNOWN if item.may_be_out else failures.CANCELLED
-            end = failed(item.uuid, Status.UNDELIVERABLE, code, "", clock.now())
+            end = failed(item.uuid, Status.UNDELIVERABLE, Failure(code), clock.now())
             self.transitions.apply([end])
+        else:  # what it comes to is no success of a step that was called off
+            self.store.note_missed(item.uuid, "cancelled")
         self.workflows.succeed(item.link.task_token)
 
 

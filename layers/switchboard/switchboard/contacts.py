@@ -69,7 +69,7 @@ class Contacts:
         """
         contact = self.store.contact(same(message.channel), message.recipient, message.sender)
         if contact and contact.opted_out_at and not message.confirms_opt_out:
-            raise Rejected(1240)
+            raise Rejected(1240, detail="its person has opted out")
         if message.channel not in KEPT or not registered or message.is_template:
             return message
         end = window_end(message.channel, contact) if contact else None
@@ -77,7 +77,7 @@ class Contacts:
             return message
         fallback = message.whatsapp.template_fallback
         if fallback is None:
-            raise Rejected(1340)
+            raise Rejected(1340, detail="its person's window is closed, and it is no template")
         template = Template(type="template", name=fallback.name, parameters=fallback.parameters)
         options = message.whatsapp.model_copy(update={"locale": fallback.locale or message.whatsapp.locale})
         return message.model_copy(update={"content": template, "whatsapp": options})

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from switchboard import clock
 from switchboard.models.events import Conversation, Watermark
+from switchboard.models.messages import Status
 from switchboard.store import ConversationStore, Sent
 from switchboard.transitions import Change, Transitions
 
@@ -31,13 +32,13 @@ class Conversations:
         )
         marks = self.store.watermarks(conversation)
         changes = [
-            Change(message_uuid, status, mark.up_to, provider_id=provider_id)
+            _change(message_uuid, status, mark.up_to, provider_id)
             for status, mark in marks.items()
             if at <= mark.up_to
         ]
         named = self.store.early(conversation, provider_id)
         if named:
-            changes.append(Change(message_uuid, named, at, provider_id=provider_id))
+            changes.append(_change(message_uuid, named, at, provider_id))
         self.transitions.apply(changes)
 
     def reached(self, watermark: Watermark) -> None:
@@ -53,7 +54,7 @@ class Conversations:
             for provider_id in unknown:
                 self.store.remember_early(conversation, provider_id, status)
             meant |= self._meant(watermark, settled)[0]
-        self.transitions.apply([Change(uuid, status, up_to) for uuid in meant])
+        self.transitions.apply([_change(uuid, status, up_to) for uuid in meant])
         self.store.settle_watermark(conversation, status, up_to)
 
     def _meant(self, watermark: Watermark, settled: datetime | None) -> tuple[dict[str, None], set[str]]:
@@ -65,3 +66,9 @@ class Conversations:
         meant = [sent for sent in found if sent.at <= watermark.up_to or sent.provider_id in named]
         unknown = named - {sent.provider_id for sent in found}
         return dict.fromkeys(sent.message_uuid for sent in meant), unknown
+
+
+def _change(uuid: str, status: Status, theirs: datetime, provider_id: str | None = None) -> Change:
+    """A status of Meta's time, of which we hear now."""
+    at, heard = clock.stamped(theirs, clock.now())
+    return Change(uuid, status, at, heard=heard, provider_id=provider_id)

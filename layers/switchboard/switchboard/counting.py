@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from switchboard import histogram, logs
+from switchboard import failures, histogram, logs
 from switchboard.models.messages import Channel, Status
 from switchboard.store import MessageItem, keys
 from switchboard.store.insights import MOST, InsightStore, Place
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MESSAGES, WON, LATE = "n", "w", "l"
 """What left us, or failed before it could; steps that met their condition in their time, or after it."""
+MET = {"in time": WON, "late": LATE}
 REACHED = {
     Status.SUBMITTED: "s",
     Status.DELIVERED: "d",
@@ -99,8 +100,12 @@ class Counting:
             for status, record in after.statuses.items()
             if before is None or status not in before.statuses
         }
-        if not new and after.late_usage == (before and before.late_usage):
+        was_met = before.met if before else None
+        is_quiet = after.late_usage == (before and before.late_usage) and after.met == was_met
+        if not new and is_quiet:
             return {}  # taken in, taken by a worker, redacted, pointed to another execution
+        if _is_called_off(after):
+            return {}  # no fault of anybody's
         hour = after.accepted_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         owner, channel = after.application_id or keys.ACCOUNT, after.message.channel
         was_with_us = before is None or before.status is Status.ACCEPTED
@@ -119,8 +124,9 @@ class Counting:
             _add(step, cost)
             if is_first:
                 step[MESSAGES] += 1
-            if after.satisfied and not (before and before.satisfied):
-                step[WON if after.reached_at(after.link.needs) <= after.link.deadline else LATE] += 1
+            for how, sign in ((after.met, 1), (was_met, -1)):  # it can turn out to have been too late
+                if how and after.met != was_met:
+                    step[MET[how]] += sign
             counted[Place(owner, channel, step=after.link.step), hour] = step
         return {where: found for where, found in counted.items() if found}
 
@@ -146,6 +152,12 @@ def change(record: Mapping[str, Any]) -> Change:
             _left_out(sequence, key.partition("#")[2])
             return Change(sequence, None, None)
     return Change(sequence, *images)
+
+
+def _is_called_off(item: MessageItem) -> bool:
+    """It never left us, as nobody wanted it any more."""
+    record = item.statuses.get(item.status)
+    return bool(record and record.failure and record.failure.code in failures.CALLED_OFF)
 
 
 def _left_out(sequence: int, message_uuid: str) -> None:

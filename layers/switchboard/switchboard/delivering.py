@@ -16,10 +16,11 @@ from switchboard.conversations import Conversations
 from switchboard.errors import ConfigurationError, Rejected, SendError, Throttled, Unanswered
 from switchboard.handover import PATIENCE, Handed, Handover, NotYet, TooLate
 from switchboard.models import workflows
-from switchboard.models.events import Conversation
+from switchboard.models.events import Conversation, Failure
 from switchboard.models.messages import Status
 from switchboard.queues import TASK, Later, MessageTask, Record, StepTask, Task
-from switchboard.store import MessageItem, ReceiptStore, StepLink, Store, Unknown
+from switchboard.store import MessageItem, ReceiptStore, Refusal, StepLink, Store, Unknown
+from switchboard.store.items import FENCE
 from switchboard.store.redactions import ERASED
 from switchboard.transitions import Change, Transitions, failed
 from switchboard.workflows import Workflows
@@ -35,8 +36,7 @@ UNKNOWN_ATTEMPTS = 3
 """How often a message is sent at most to a provider that does not recognise it and does not answer."""
 LAST_RECEIVE = 90
 """Of one record. What cannot be done by then is reported as failed, before the queue parks it (at 100)."""
-FENCE = timedelta(milliseconds=250)
-"""How much sooner than by our clock a step's time is over: its timer started before we were told."""
+TIME_OVER = Failure(failures.UNKNOWN, detail="its time was over before it could be handed over")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Delivering:
         """Do what one record of the Outbound queue asks. Later if it must be seen again."""
         task = TASK.validate_json(record.body)
         if record.receives >= LAST_RECEIVE:
-            self._give_up(_message_uuid(task), 1030)
+            self._give_up(_message_uuid(task), Failure(1030, detail="it was taken up too often"))
         elif isinstance(task, StepTask):
             self._step(task, record)
         else:
@@ -67,7 +67,7 @@ class Delivering:
         if item is None or self._is_erased(item) or not self._may_go_out(item, _until(item, record)):
             return
         if _is_stale(item):
-            self._failed(item, Status.REJECTED, Rejected(1360))
+            self._failed(item, Status.REJECTED, Rejected(1360, detail="its time to live was over"))
         else:
             self._send(item, _until(item, record))
 
@@ -75,7 +75,7 @@ class Delivering:
         deadline = record.queued_at + timedelta(seconds=task.wait) - FENCE
         if clock.now() >= deadline:
             # Its timer has fired or is about to; the next step is not to find this one in its way.
-            self._give_up(_message_uuid(task), 1331)
+            self._give_up(_message_uuid(task), TIME_OVER)
             return
         dispatch = self.store.begin_step(task.dispatch_uuid, task.step, record.queued_at)
         if dispatch is None:
@@ -93,7 +93,13 @@ class Delivering:
         is_met = dispatch is not None and dispatch.satisfied is not None and dispatch.closed_by is None
         if is_cancelled or is_met:
             self.workflows.succeed(task.task_token)
-        self._give_up(_message_uuid(task), failures.CANCELLED if is_cancelled else 1331)
+        if is_cancelled:
+            why = Failure(failures.CANCELLED)
+        elif dispatch is not None and dispatch.satisfied is not None and dispatch.satisfied < task.step:
+            why = Failure(failures.NOT_NEEDED)
+        else:
+            why = TIME_OVER
+        self._give_up(_message_uuid(task), why)
 
     def _add(
         self, task: StepTask, application_id: str | None, deadline: datetime, queued_at: datetime
@@ -138,13 +144,13 @@ class Delivering:
             raise Later((claim.item.leased_until - clock.milliseconds(now)) / 1000 + 1)
         return claim.item if claim.outcome == "claimed" else None
 
-    def _give_up(self, message_uuid: str, code: int) -> None:
+    def _give_up(self, message_uuid: str, why: Failure) -> None:
         """A message that will not be tried any more ends as undeliverable, unless it went out."""
         item = self.store.message(message_uuid, consistent=True)
         if isinstance(item, MessageItem) and item.status is Status.ACCEPTED:
-            if code == failures.CANCELLED and item.may_be_out:
-                code = failures.UNKNOWN
-            self.transitions.apply([failed(message_uuid, Status.UNDELIVERABLE, code, "", clock.now())])
+            if why.code != 1030 and item.may_be_out:
+                why = Failure(failures.UNKNOWN)
+            self.transitions.apply([failed(message_uuid, Status.UNDELIVERABLE, why, clock.now())])
 
     def _is_erased(self, item: MessageItem) -> bool:
         """Whether a message was redacted before it went out: then this is its end."""
@@ -185,7 +191,8 @@ class Delivering:
         except NotYet as turn:
             self._wait(item, turn)
         except TooLate:
-            self._failed(item, Status.UNDELIVERABLE, Throttled(1000, "the sender's rate"))
+            why = "its turn at its sender's rate would come after its time"
+            self._failed(item, Status.UNDELIVERABLE, Throttled(1000, detail=why))
         except Unanswered as error:
             self._unanswered(item, give_up_at, error)
         except SendError as error:
@@ -208,7 +215,15 @@ class Delivering:
             self.conversations.sent(conversation, item.uuid, provider_id, clock.now())
         elif not handed.adapter.echoes and provider_id:
             early = [
-                Change(item.uuid, status, record.at, record.usage, record.failure, record.category)
+                Change(
+                    item.uuid,
+                    status,
+                    record.at,
+                    record.usage,
+                    record.failure,
+                    record.category,
+                    heard=record.heard,
+                )
                 for status, record in self.receipts.sent(handed.route.provider, provider_id, item.uuid)
             ]
         elif item.message.channel in handed.adapter.quotable and provider_id:
@@ -244,11 +259,19 @@ class Delivering:
         if pause >= (give_up_at - clock.now()).total_seconds():
             self._failed(item, Status.UNDELIVERABLE, error)
             return
-        self.store.release(item.uuid, paid=error.paid)
+        refusal = Refusal(
+            at=clock.now(),
+            account=error.account,
+            code=error.code,
+            provider_code=error.provider_code,
+            attempts=item.attempts,
+        )
+        self.store.release(item.uuid, paid=error.paid, refusal=refusal)
         raise Later(pause)
 
     def _failed(self, item: MessageItem, status: Status, error: SendError | ConfigurationError) -> None:
-        end = failed(item.uuid, status, error.code, error.provider_code, clock.now())
+        failure = Failure(error.code, error.provider_code, error.detail)
+        end = failed(item.uuid, status, failure, clock.now())
         self.transitions.apply([replace(end, provider=error.account or None)])
 
 

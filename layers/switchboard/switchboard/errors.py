@@ -121,12 +121,16 @@ class BadSignature(SwitchboardError):
 
 
 class _ProviderFault(SwitchboardError):
-    def __init__(self, code: int, provider_code: str | int = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, code: int, provider_code: str | int = "", retry_after: float | None = None, detail: str = ""
+    ) -> None:
         super().__init__(f"{code} ({provider_code})" if provider_code else str(code))
         self.code = code
         self.provider_code = str(provider_code)
         self.retry_after = retry_after
         """Seconds to wait, when the provider named a time."""
+        self.detail = detail
+        """A clause that says what was wrong, where it was we who refused."""
         self.account = ""
         """Who said so, if anybody was asked: `{provider}/{account_id}`."""
         self.paid = False

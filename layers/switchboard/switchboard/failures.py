@@ -1,12 +1,17 @@
 """The public list of error codes, with their names. Not all are ever given by us; those from 1900 on are ours
 alone."""
 
+from switchboard.models.events import Failure
+
 UNKNOWN = 1331
 """What became of an attempt nobody knows: the provider did not say, or its worker died."""
 CANCELLED = 1900
 ABOVE_MAX_PRICE = 1901
 PRICE_NOT_KNOWN = 1902
 SPEND_CAP = 1903
+NOT_NEEDED = 1904
+CALLED_OFF = (CANCELLED, NOT_NEEDED)
+"""Of what we did not hand over because nobody wanted it any more: no fault of anybody."""
 
 REASONS = {
     1000: "Throttled",
@@ -64,9 +69,19 @@ REASONS = {
     ABOVE_MAX_PRICE: "Its price is above max_price",
     PRICE_NOT_KNOWN: "Its price is not known, so its limit cannot be kept",
     SPEND_CAP: "The daily spend cap is reached",
+    NOT_NEEDED: "Not needed any more: an earlier step did its part",
 }
+_OURS = 1900
+"""The first code of our own."""
 
 
 def reason(code: int) -> str:
     """The name of a code; unknown ones are 1330's."""
     return REASONS.get(code, REASONS[1330])
+
+
+def told(failure: Failure) -> str:
+    """What clients read of a failure: of our own codes what exactly was wrong."""
+    if failure.code < _OURS or not failure.detail:
+        return reason(failure.code)
+    return f"{failure.detail[0].upper()}{failure.detail[1:]}"

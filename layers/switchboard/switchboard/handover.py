@@ -153,7 +153,8 @@ class Handover:
         sent = message.model_copy(update={"sender": route.send_as}) if route.send_as else message
         staged = self.media.staged(sent, provider, account)
         if item.link and clock.now() >= item.link.deadline:
-            raise Unreachable(1331, "time is over")  # staging can take long; the next step may be out
+            # Staging can take long; the next step may be out.
+            raise Unreachable(1331, detail="its time was over before it could be handed over")
         toll.pay(message, route)
         try:
             provider_id = self._send(item.uuid, provider, staged, account, out)

@@ -13,7 +13,8 @@ from switchboard.callers import ACCOUNT
 from switchboard.errors import Fault, InvalidRequest, NotFound
 from switchboard.models import lists as wire
 from switchboard.models.periods import NO_CURSOR
-from switchboard.store import MessageItem, Store, keys
+from switchboard.models.workflows import message_uuid
+from switchboard.store import DispatchItem, MessageItem, Store, keys
 from switchboard.store.lists import Entry, ListStore, Wanted
 
 if TYPE_CHECKING:
@@ -60,15 +61,20 @@ class Listing:
         ]
 
     def dispatches(self, asked: wire.Asked, caller: Caller) -> tuple[list[Body], str | None]:
-        """The same. `to` is one of the people of any step."""
+        """The same. `to` is one of the people of any step. Messages are read too, for what they cost."""
         entries, following = self._page(self._wanted("D", asked, caller), asked)
         items = self.store.dispatches([entry.uuid for entry in entries])
         shown = [
-            wire.dispatch(items[entry.uuid], entry.channels)
+            (items[entry.uuid], entry.channels)
             for entry in entries
             if entry.uuid in items and asked.status in (None, wire.dispatch_status(items[entry.uuid]))
         ]
-        return shown, following
+        found = self.store.messages([uuid for item, _ in shown for uuid in _messages(item)])
+        bodies = []
+        for item, channels in shown:
+            messages = [found[uuid] for uuid in _messages(item) if uuid in found]
+            bodies.append(wire.dispatch(item, channels, self.prices.total(messages, ended=bool(item.report))))
+        return bodies, following
 
     # --- pages ------------------------------------------------------------------------------------
 
@@ -143,3 +149,8 @@ def _in_turns(wanted: Wanted, done: str, upto: str = "") -> tuple[tuple[str, ...
     most = max(1, MOST_READS // len(wanted.digits))
     now = tuple(owner for owner in left[:most] if not upto or owner <= upto)
     return now, left[len(now) :]
+
+
+def _messages(item: DispatchItem) -> list[str]:
+    """Those of the steps that were begun."""
+    return [message_uuid(item.dispatch_uuid, step) for step in item.began]

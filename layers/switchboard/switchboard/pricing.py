@@ -1,12 +1,12 @@
 """What a message cost: as its provider states it, or by the rate table (rates.toml)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -86,6 +86,17 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class Total:
+    """What several messages have cost by now, in our currency."""
+
+    usage: Usage | None
+    """The sum of the prices that are known; None if there are none, though something was sent."""
+    state: Literal["known", "so_far", "unknown"]
+    """`so_far` while something can still cost more, `unknown` if something arrived at a price that nobody
+    knows."""
+
+
+@dataclass(frozen=True)
 class Prices:
     money: Money
     entries: Sequence[RateEntry] | None = None
@@ -107,6 +118,20 @@ class Prices:
         if item.usage:
             return item.usage
         return self._rated(item) if item.status in (Status.DELIVERED, Status.READ) else None
+
+    def total(self, messages: Iterable[MessageItem], *, ended: bool) -> Total:
+        """`ended`: nothing more will be sent."""
+        known: list[Usage] = []
+        state: Literal["known", "so_far", "unknown"] = "known" if ended else "so_far"
+        for item in messages:
+            usage = self.of(item)
+            if usage and usage.currency == self.money.currency:
+                known.append(usage)
+            elif usage or item.status in (Status.DELIVERED, Status.READ):
+                state = "unknown"
+            elif item.status is Status.SUBMITTED and state == "known":
+                state = "so_far"
+        return Total(self.money.total(known) if known or state == "known" else None, state)
 
     def expected(
         self, message: Message, provider: str, categories: Collection[str] | None = None

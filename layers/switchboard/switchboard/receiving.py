@@ -113,13 +113,18 @@ class Receiving:
         if receipt.status is None:
             self.unmatched(account.provider, receipt)
             return None
-        at = receipt.at or clock.now()
+        at, heard = clock.stamped(receipt.at, clock.now())
         uuid = receipt.message_uuid
         if uuid is None and receipt.provider_id and not adapter.echoes:
             uuid = self.receipts.message_uuid(account.provider, receipt.provider_id)
             if uuid is None:
                 record = StatusRecord(
-                    at=at, by="", usage=receipt.usage, failure=receipt.failure, category=receipt.category
+                    at=at,
+                    by="",
+                    usage=receipt.usage,
+                    failure=receipt.failure,
+                    category=receipt.category,
+                    heard=heard,
                 )
                 uuid = self.receipts.came_early(account.provider, receipt.provider_id, receipt.status, record)
                 if uuid is None:
@@ -131,6 +136,7 @@ class Receiving:
             uuid,
             receipt.status,
             at,
+            heard=heard,
             usage=receipt.usage,
             failure=receipt.failure,
             category=receipt.category,

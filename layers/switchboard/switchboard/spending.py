@@ -9,7 +9,7 @@ whether it arrives or not; what a provider charges beyond the table, and what it
 is the overshoot.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from time import monotonic
@@ -19,7 +19,7 @@ from switchboard.errors import Rejected
 from switchboard.models.messages import Channel, Message, Status, Template
 from switchboard.models.workflows import message_uuid
 from switchboard.pricing import Prices, parts
-from switchboard.store import MessageItem, Route, Store, TemplateStore
+from switchboard.store import MessageItem, Route, Store, TemplateStore, keys
 from switchboard.store.spend import Caps, SpendStore
 from switchboard.templates import DEFAULT_LANGUAGE
 
@@ -129,15 +129,29 @@ class Toll:
             return
         price = self.spending.ceiling(message, route)
         if price is None:
-            raise TooDear(failures.PRICE_NOT_KNOWN)
+            limit = _limit(message, caps)
+            raise TooDear(
+                failures.PRICE_NOT_KNOWN, detail=f"its price is not known, so that {limit} cannot be kept"
+            )
         if message.max_price is not None and price > message.max_price:
-            raise TooDear(failures.ABOVE_MAX_PRICE)
+            raise TooDear(
+                failures.ABOVE_MAX_PRICE,
+                detail=f"its price of {self._said(price)} is above its max_price of {message.max_price:f}",
+            )
         if message.max_total is not None:
             before = self.spending.before(self.item)
+            limit = f"the dispatch's max_price of {message.max_total:f}"
             if before is None:
-                raise TooDear(failures.PRICE_NOT_KNOWN)
+                raise TooDear(
+                    failures.PRICE_NOT_KNOWN,
+                    detail=f"the price of a step before it is not known, so that {limit} cannot be kept",
+                )
             if before + price > message.max_total:
-                raise TooDear(failures.ABOVE_MAX_PRICE)
+                raise TooDear(
+                    failures.ABOVE_MAX_PRICE,
+                    detail=f"its price of {self._said(price)}, with {before:f} for the steps before it, "
+                    f"is above {limit}",
+                )
         if self.paid:
             return
         self._count(caps, price)
@@ -150,5 +164,26 @@ class Toll:
             if not self.spending.store.add(owner, day, price, cap):
                 for other in counted:
                     self.spending.store.give_back(other, day, price)
-                raise TooDear(failures.SPEND_CAP)
+                raise TooDear(
+                    failures.SPEND_CAP,
+                    detail=f"{_whose(owner)} daily cap of {cap:f} has no room for its price of "
+                    f"{self._said(price)}",
+                )
             counted.append(owner)
+
+    def _said(self, price: Decimal) -> str:
+        return f"{price:f} {self.spending.prices().money.currency}"
+
+
+def _whose(owner: str) -> str:
+    return "the account's" if owner == keys.ACCOUNT else "the application's"
+
+
+def _limit(message: Message, caps: Mapping[str, Decimal]) -> str:
+    """The first one that a message without a price cannot keep."""
+    if message.max_price is not None:
+        return f"its max_price of {message.max_price:f}"
+    if message.max_total is not None:
+        return f"the dispatch's max_price of {message.max_total:f}"
+    owner, cap = next(iter(caps.items()))
+    return f"{_whose(owner)} daily cap of {cap:f}"

@@ -1,7 +1,8 @@
 """What became of each step of a dispatch, and why: read from what the table has anyway.
 
 A step that was left is known by the next one's beginning. Before its own deadline only a failure leads on, so
-what the message says is the reason; at its deadline it was the timer, whatever the message says by now.
+what the message says is the reason; at its deadline it was the timer, whatever the message says by now. What
+came before what is by when we heard of it, never by a provider's clock.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from switchboard import failures
 from switchboard.models.messages import Status
 from switchboard.models.workflows import Step
 from switchboard.store.items import DispatchItem, MessageItem, StatusRecord
 
 EDGE = timedelta(milliseconds=500)
 """How exactly a timer fires, and clocks agree."""
-_OURS = ("", "redacted")
-"""What stands for a provider's code where it is we who refused."""
 
 
 class State(StrEnum):
@@ -30,7 +30,7 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
-    """It never began, and never will."""
+    """It was never sent, and never will be."""
 
 
 class Reason(StrEnum):
@@ -45,7 +45,7 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     UNDELIVERABLE = "undeliverable"
     REFUSED = "refused"
-    """By ourselves, before a provider was asked: opt-out, window, price."""
+    """By ourselves, before a provider was asked: opt-out, window, price, the sender's rate."""
     CANCELLED = "cancelled"
     NOT_SENT = "not_sent"
     """Its time was over before a worker took it up."""
@@ -64,15 +64,13 @@ class StepView:
     deadline: datetime | None = None
     ended_at: datetime | None = None
     """When it was decided about, or left."""
-    heard_at: datetime | None = None
-    """When we heard that it had done what it was for, if nobody waited for that any more."""
 
     @property
     def late(self) -> bool:
-        """It did what it was for after the next one was out."""
+        """It did what it was for after its time, when another had begun or all was over."""
         return (
             self.message is not None
-            and self.message.satisfied
+            and self.message.met is not None
             and self.reason in (Reason.TIMEOUT, Reason.EXPIRED)
         )
 
@@ -84,7 +82,8 @@ def views(
     found: list[StepView] = []
     for number, (step, message) in enumerate(zip(steps, messages, strict=True)):
         if number in dispatch.began:
-            found.append(_begun(dispatch, number, step, message))
+            is_overtaken = any(later and not _is_out_of_the_way(later) for later in messages[number + 1 :])
+            found.append(_begun(dispatch, number, step, message, is_overtaken=is_overtaken))
         else:
             found.append(_never_begun(dispatch, number, step, found))
     return found
@@ -97,44 +96,66 @@ def failure(message: MessageItem) -> StatusRecord | None:
 
 def failed_as(message: MessageItem) -> Reason:
     """Of a message that failed: by whom."""
+    if nobody_was_asked(message):
+        return Reason.REFUSED
+    return Reason.UNDELIVERABLE if message.status is Status.UNDELIVERABLE else Reason.REJECTED
+
+
+def nobody_was_asked(message: MessageItem) -> bool:
+    """Of a message that failed: it was we who did not hand it over."""
     record = failure(message)
-    code = record.failure.provider_code if record and record.failure else ""
-    if message.status is Status.UNDELIVERABLE:
-        return Reason.UNDELIVERABLE
-    return Reason.REFUSED if message.provider is None and code in _OURS else Reason.REJECTED
+    if message.went_out or (message.refusal and message.refusal.account):
+        return False
+    # Without a word of ours a worker died over it, and what it did nobody knows.
+    said = record.failure if record else None
+    return said is None or said.code != failures.UNKNOWN or bool(said.detail)
 
 
-def _begun(dispatch: DispatchItem, number: int, step: Step, message: MessageItem | None) -> StepView:
+def is_called_off(message: MessageItem) -> bool:
+    """It was not handed over as nobody wanted it any more."""
+    record = failure(message)
+    return bool(record and record.failure and record.failure.code in failures.CALLED_OFF)
+
+
+def _is_out_of_the_way(message: MessageItem) -> bool:
+    """A later step's message that is still with us, and stays here if an earlier step did its part."""
+    return (message.status is Status.ACCEPTED and not message.went_out) or is_called_off(message)
+
+
+def _begun(
+    dispatch: DispatchItem, number: int, step: Step, message: MessageItem | None, *, is_overtaken: bool
+) -> StepView:
     began = dispatch.began[number]
     deadline = began + timedelta(seconds=dispatch.waits[number])
-
-    heard_at = dispatch.satisfied_at if dispatch.satisfied == number else None
+    if message and message.link:
+        deadline = message.link.due  # by the execution that waits for it now
 
     def view(state: State, reason: Reason | None = None, ended_at: datetime | None = None) -> StepView:
-        return StepView(number, step, message, state, reason, began, deadline, ended_at, heard_at)
+        return StepView(number, step, message, state, reason, began, deadline, ended_at)
 
     record = failure(message) if message else None
+    if record and record.failure and record.failure.code == failures.NOT_NEEDED:
+        return view(State.SKIPPED, Reason.MET_LATE, record.heard_at)
     if dispatch.step > number:
+        if message and dispatch.satisfied == number and not is_overtaken and not dispatch.cancelled_at:
+            return view(State.MET, Reason.MET_LATE, _met_at(message))
         next_at = dispatch.began.get(number + 1)
-        left_at = next_at or min(deadline, record.at if record else deadline)
+        left_at = next_at or min(deadline, record.heard_at if record else deadline)
         if message and record and left_at < deadline - EDGE:
             return view(State.FAILED, failed_as(message), left_at)
         return view(State.TIMED_OUT, Reason.TIMEOUT, next_at or deadline)
-    if message and dispatch.satisfied == number and not dispatch.cancelled_at:
-        # In time, if it was its execution that was lost meanwhile.
-        is_late = heard_at is None or heard_at >= deadline - EDGE
-        return view(State.MET, Reason.MET_LATE if is_late else Reason.MET, _met_at(message))
     if message and record:
-        if dispatch.cancelled_at and record.at >= dispatch.cancelled_at:
+        if dispatch.cancelled_at and record.heard_at >= dispatch.cancelled_at:
             return view(State.CANCELLED, Reason.CANCELLED, dispatch.cancelled_at)
-        return view(State.FAILED, failed_as(message), record.at)
+        return view(State.FAILED, failed_as(message), record.heard_at)
     if dispatch.cancelled_at:
         return view(State.CANCELLED, Reason.CANCELLED, dispatch.cancelled_at)
     why = dispatch.report.get("reason") if dispatch.report else None
     if why == "expired":
         return view(State.TIMED_OUT, Reason.EXPIRED, deadline)
-    if message and message.satisfied:
-        return view(State.MET, Reason.MET, _met_at(message))
+    if message and message.satisfied and (not dispatch.report or dispatch.is_reported_met(message)):
+        reason = Reason.MET_LATE if message.met == "late" else Reason.MET
+        return view(State.MET, reason, _met_at(message))
     if dispatch.report:  # ended by an earlier step's late receipt, or without anything that was sent
         return view(State.TIMED_OUT, Reason.LOST if why == "lost" else Reason.TIMEOUT, deadline)
     return view(State.RUNNING)
@@ -164,7 +185,7 @@ def _never_begun(dispatch: DispatchItem, number: int, step: Step, earlier: Seque
 
 def _met_at(message: MessageItem) -> datetime:
     assert message.link
-    return message.reached_at(message.link.needs)
+    return message.heard_at(message.link.needs)
 
 
 def moves(found: Sequence[StepView]) -> Iterator[tuple[StepView, StepView | None]]:

@@ -18,14 +18,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from switchboard import failures, measures
 from switchboard.models.events import Failure, Usage
 from switchboard.models.messages import Part, Status
 from switchboard.money import Money
 from switchboard.queues import NewsQueue, StatusNews
-from switchboard.store import MessageItem, PartRecord, StatusRecord, Store
+from switchboard.store import DispatchItem, MessageItem, PartRecord, StatusRecord, Store
 from switchboard.workflows import Workflows
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Change:
     provider: str | None = None
     """The account that it went out by: `{provider}/{account_id}`."""
     part: Part | None = None
+    heard: datetime | None = None
+    """When we heard of it, if `at` is by another clock (clock.stamped)."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Transitions:
             change,
             status=status,
             at=record.at,
+            heard=record.heard,
             usage=record.usage,
             failure=record.failure,
             category=record.category,
@@ -107,7 +110,12 @@ class Transitions:
         if change.usage and change.status is not Status.SUBMITTED:  # what is only on its way costs nothing
             usage = self.money.convert(change.usage)
         return StatusRecord(
-            at=change.at, by=by, usage=usage, failure=change.failure, category=change.category
+            at=change.at,
+            by=by,
+            usage=usage,
+            failure=change.failure,
+            category=change.category,
+            heard=change.heard,
         )
 
     def _apply(self, change: Change, name: str) -> None:
@@ -132,6 +140,9 @@ class Transitions:
         link = item.link
         since = link.queued_at if link else item.accepted_at
         written = {status: record for status, record in item.statuses.items() if record.by == name}
+        failure = item.statuses[item.status].failure if item.status.is_failure else None
+        if failure and failure.code in failures.CALLED_OFF:
+            return
         for status, record in written.items():
             measures.count(
                 MEASURED[status],
@@ -165,8 +176,21 @@ class Transitions:
             self.workflows.fail(link.task_token, item.status.value, failures.reason(failure.code))
         elif item.satisfied and not self.workflows.succeed(link.task_token):
             # Too late for its own step. No later one needs to begin any more.
-            self.store.satisfy(link.dispatch_uuid, link.step)
+            dispatch = self.store.satisfy(link.dispatch_uuid, link.step)
+            how = _missed(dispatch, item) if dispatch else None
+            if how and item.met == "in time":
+                self.store.note_missed(item.uuid, how)
 
 
-def failed(message_uuid: str, status: Status, code: int, provider_code: str, at: datetime) -> Change:
-    return Change(message_uuid, status, at, failure=Failure(code, provider_code))
+def _missed(dispatch: DispatchItem, item: MessageItem) -> Literal["late", "cancelled"] | None:
+    """Why a condition that came does not count as met: what its times do not tell."""
+    assert item.link
+    if dispatch.step > item.link.step:
+        return "late"
+    if dispatch.cancelled_at:
+        return "cancelled"
+    return "late" if dispatch.report and not dispatch.is_reported_met(item) else None
+
+
+def failed(message_uuid: str, status: Status, failure: Failure, at: datetime) -> Change:
+    return Change(message_uuid, status, at, failure=failure)

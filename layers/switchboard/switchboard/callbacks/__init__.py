@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from switchboard.callbacks import v01, v1
-from switchboard.callbacks.v01 import Body, dispatch, report
+from switchboard.callbacks.v01 import Body, dispatch, report, total
 from switchboard.models.events import Usage
 from switchboard.models.messages import Status, Version
 from switchboard.store.items import InboundItem, MessageItem
 
-__all__ = ["FORMS", "Body", "Form", "dispatch", "report"]
+__all__ = ["FORMS", "Body", "Form", "dispatch", "report", "total"]
 
 
 class Form(Protocol):

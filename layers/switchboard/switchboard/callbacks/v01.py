@@ -24,7 +24,7 @@ from switchboard.models.messages import (
     Vcard,
     Video,
 )
-from switchboard.pricing import count
+from switchboard.pricing import Total, count
 from switchboard.store.items import KEPT, DispatchItem, InboundItem, MessageItem
 from switchboard.timeline import StepView
 
@@ -47,7 +47,7 @@ def status(item: MessageItem, reached: Status, usage: Usage | None) -> Body:
     if record and record.failure:
         body["error"] = {
             "code": record.failure.code,
-            "reason": failures.reason(record.failure.code),
+            "reason": failures.told(record.failure),
         }
     if item.message.client_ref is not None:
         body["client_ref"] = item.message.client_ref
@@ -129,10 +129,13 @@ def _as_version_0_1(item: InboundItem) -> Text | Media | Location | Unsupported:
 
 
 def dispatch(
-    item: DispatchItem, steps: Sequence[StepView], price: Callable[[MessageItem], Usage | None]
+    item: DispatchItem,
+    steps: Sequence[StepView],
+    price: Callable[[MessageItem], Usage | None],
+    cost: Total,
 ) -> Body:
-    """A dispatch as it is now (ours): each step with its message's statuses and why it was left, and in the
-    end the report."""
+    """A dispatch as it is now (ours): each step with its message's statuses and why it was left, what all of
+    it has cost by now, and in the end the report as it was sent."""
     body: Body = {
         "dispatch_uuid": item.dispatch_uuid,
         "template": "failover",
@@ -141,6 +144,7 @@ def dispatch(
         "step": max(item.step, 0),
         "steps": [_step(view, price) for view in steps],
     }
+    body |= total(cost)
     if item.cancelled_at:
         body["cancelled_at"] = clock.wire(item.cancelled_at)
     if item.report:
@@ -167,6 +171,8 @@ def _step(view: StepView, price: Callable[[MessageItem], Usage | None]) -> Body:
     if message:
         body["status"] = message.status.value
         body["statuses"] = {name.value: clock.wire(message.reached_at(name)) for name in message.statuses}
+        heard = {name.value: clock.wire(one.heard) for name, one in message.statuses.items() if one.heard}
+        body |= {"heard": heard} if heard else {}
         record = message.statuses.get(message.status)
         body |= present(account=message.provider, provider_id=message.provider_id)
         usage = price(message)
@@ -175,7 +181,7 @@ def _step(view: StepView, price: Callable[[MessageItem], Usage | None]) -> Body:
         if record and record.failure:
             body["error"] = {
                 "code": record.failure.code,
-                "reason": failures.reason(record.failure.code),
+                "reason": failures.told(record.failure),
                 **present(provider_code=record.failure.provider_code or None),
             }
         if view.late:
@@ -234,6 +240,11 @@ def _parties(message: Message) -> Body:
 
 def amount(usage: Usage) -> Body:
     return {"price": f"{usage.price:f}", "currency": usage.currency}
+
+
+def total(found: Total) -> Body:
+    """What a dispatch has cost by now (ours)."""
+    return ({"usage": amount(found.usage)} if found.usage else {}) | {"usage_state": found.state}
 
 
 def present(**values: str | None) -> Body:

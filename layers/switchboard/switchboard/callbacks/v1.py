@@ -5,7 +5,7 @@ from typing import Any
 from switchboard import clock, failures
 from switchboard.callbacks.v01 import Body, amount, present, unknown
 from switchboard.channels import V1_NAMES
-from switchboard.models.events import Usage
+from switchboard.models.events import Failure, Usage
 from switchboard.models.messages import (
     Button,
     Channel,
@@ -43,7 +43,7 @@ def status(item: MessageItem, reached: Status, usage: Usage | None) -> Body:
     if parts := count(item):
         body["sms"] = {"count_total": str(parts)}
     if record and record.failure:
-        body["error"] = _error(record.failure.code, item.uuid)
+        body["error"] = _error(record.failure, item.uuid)
     if message.client_ref is not None:
         body["client_ref"] = message.client_ref
     if item.link:
@@ -81,7 +81,7 @@ def inbound(item: InboundItem, media_url: str) -> Body:
         "timestamp": clock.wire(item.at),
     }
     if item.lost:
-        body |= {"message_type": "unsupported", "error": _error(item.lost, item.message_uuid)}
+        body |= {"message_type": "unsupported", "error": _error(Failure(item.lost), item.message_uuid)}
     else:
         body |= _content(item, media_url)
     if item.profile:
@@ -150,11 +150,11 @@ def _context(item: InboundItem) -> Body:
     return {"context_status": status, **({"context": context} if status == "available" else {})}
 
 
-def _error(code: int, instance: str) -> Body:
+def _error(failure: Failure, instance: str) -> Body:
     return {
-        "type": f"{_ERRORS}#{code}",
-        "title": str(code),
-        "detail": failures.reason(code),
+        "type": f"{_ERRORS}#{failure.code}",
+        "title": str(failure.code),
+        "detail": failures.told(failure),
         "instance": instance,
     }
 

@@ -45,6 +45,8 @@ class Failure:
 
     code: int
     provider_code: str = ""
+    detail: str = ""
+    """A clause of ours, where it was we who refused: `its person has opted out`."""
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, TypeAdapter
 
 from switchboard import clock
-from switchboard.callbacks import FORMS, Body
+from switchboard.callbacks import FORMS, Body, total
 from switchboard.models.events import Usage
 from switchboard.models.frozen import Frozen
 from switchboard.models.messages import Channel, Status
 from switchboard.models.periods import NO_CURSOR, OWNER, PERSON, Query, decoded, one_of
+from switchboard.pricing import Total
 from switchboard.store import DispatchItem, MessageItem, keys
 from switchboard.store.lists import Entry
 
@@ -152,7 +153,7 @@ def dispatch_status(item: DispatchItem) -> str:
     return "cancelled" if item.cancelled_at else "running"
 
 
-def dispatch(item: DispatchItem, channels: tuple[str, ...]) -> Body:
+def dispatch(item: DispatchItem, channels: tuple[str, ...], cost: Total) -> Body:
     """In short: GET of that one has the steps."""
     body: Body = {
         "dispatch_uuid": item.dispatch_uuid,
@@ -162,9 +163,10 @@ def dispatch(item: DispatchItem, channels: tuple[str, ...]) -> Body:
         "step": max(item.step, 0),
         "steps": len(item.waits),
         "channels": list(channels),
+        **total(cost),
     }
     if item.report:
-        body |= {name: item.report[name] for name in ("reason", "usage") if name in item.report}
+        body |= {"reason": item.report["reason"]} if "reason" in item.report else {}
         body["ended_at"] = item.report["timestamp"]
     return body
 

@@ -17,6 +17,9 @@ from switchboard.models.workflows import Step
 from switchboard.store import keys
 from switchboard.store.attributes import Item, dump, load
 
+FENCE = timedelta(milliseconds=250)
+"""How much sooner than by our clock a step's time is over for who hands it over: its timer started before we
+were told."""
 PART = "part:"
 """Begins the attributes that hold the parts of a split text."""
 _STEPS = TypeAdapter(list[Step], config=LAZY)
@@ -35,6 +38,7 @@ def _load_origin(values: Item) -> Origin | None:
 class StatusRecord(Frozen):
     """When a message reached a status, and what came with it.
 
+    `at` is what clients see. Where a provider's clock says it, `heard` is when we did (clock.stamped).
     `by` names the announcement that the write of this status honours: the webhook is sent for the queue
     entry of that name, and for no other (notifying.py).
     """
@@ -44,15 +48,25 @@ class StatusRecord(Frozen):
     usage: Usage | None = None
     failure: Failure | None = None
     category: str | None = None
+    heard: datetime | None = None
+    """None for `at`."""
+
+    @property
+    def heard_at(self) -> datetime:
+        return self.heard or self.at
 
     def dump(self) -> Item:
         values: Item = {"at": clock.wire(self.at), "by": self.by}
+        if self.heard:
+            values["heard"] = clock.milliseconds(self.heard)
         if self.category:
             values["category"] = self.category
         if self.usage:
             values |= {"price": str(self.usage.price), "currency": self.usage.currency}
         if self.failure:
             values |= {"code": self.failure.code, "provider_code": self.failure.provider_code}
+            if self.failure.detail:
+                values["detail"] = self.failure.detail
         return values
 
     @classmethod
@@ -61,9 +75,14 @@ class StatusRecord(Frozen):
             at=clock.from_wire(values["at"]),
             by=values["by"],
             usage=Usage(Decimal(values["price"]), values["currency"]) if "price" in values else None,
-            failure=Failure(int(values["code"]), values["provider_code"]) if "code" in values else None,
+            failure=_failure(values) if "code" in values else None,
             category=values.get("category"),
+            heard=clock.from_milliseconds(int(values["heard"])) if "heard" in values else None,
         )
+
+
+def _failure(values: Item) -> Failure:
+    return Failure(int(values["code"]), values["provider_code"], values.get("detail", ""))
 
 
 class PartRecord(Frozen):
@@ -89,6 +108,18 @@ class Unknown(Frozen):
     decision: Literal["waiting", "resent", "failed"] = "waiting"
 
 
+class Refusal(Frozen):
+    """An attempt that a provider refused for now, so that another followed."""
+
+    at: datetime
+    account: str
+    """`{provider}/{account_id}`; empty where it was we who could not."""
+    code: int
+    provider_code: str = ""
+    attempts: int
+    """How many there had been by then."""
+
+
 class StepLink(Frozen):
     """Ties a message to the dispatch step that it is sent for."""
 
@@ -97,6 +128,7 @@ class StepLink(Frozen):
     condition: Status | None
     """None on the last step, which is content with `delivered`."""
     deadline: datetime
+    """Until when it may be handed over: FENCE before its time is over."""
     task_token: str
     queued_at: datetime
     """When the task that the token is of was queued: of two, the newer is the one that waits."""
@@ -106,6 +138,11 @@ class StepLink(Frozen):
     @property
     def needs(self) -> Status:
         return self.condition or Status.DELIVERED
+
+    @property
+    def due(self) -> datetime:
+        """When its time is over."""
+        return self.deadline + FENCE
 
 
 class Slot(Frozen):
@@ -144,6 +181,11 @@ class MessageItem(Frozen):
     """The claim before, if it was never given back: the outcome of its attempt is unknown."""
     unknown: tuple[Unknown, ...] = ()
     """Attempts whose outcome was unknown, in their order."""
+    refusal: Refusal | None = None
+    """The newest attempt that was refused for now."""
+    missed: Literal["late", "cancelled"] | None = None
+    """Its step was over, or its dispatch cancelled, when its condition came, though its times do not say
+    so."""
     late_usage: Usage | None = None
     """A price that came with a receipt that was no news otherwise."""
     slot: Slot | None = None
@@ -177,7 +219,14 @@ class MessageItem(Frozen):
         if len(usages) == of and len({usage.currency for usage in usages}) == 1:
             usage = Usage(sum((usage.price for usage in usages), Decimal(0)), usages[0].currency)
         at = max(part.record.at for part in self.parts.values())
-        record = StatusRecord(at=at, by="", usage=usage, category=least.record.category)
+        heard = max(part.record.heard_at for part in self.parts.values())
+        record = StatusRecord(
+            at=at,
+            by="",
+            usage=usage,
+            category=least.record.category,
+            heard=None if heard == at else heard,
+        )
         return least.status, record
 
     def reached_at(self, status: Status) -> datetime:
@@ -185,6 +234,26 @@ class MessageItem(Frozen):
         have no fractions of seconds."""
         times = [record.at for one, record in self.statuses.items() if one.rank <= status.rank]
         return max(times, default=self.accepted_at)
+
+    def heard_at(self, status: Status) -> datetime:
+        """When we heard of a status, by which is decided what came first. What was written before that was
+        kept has the provider's time in its place, so that this too is not before those below it."""
+        times = [record.heard_at for one, record in self.statuses.items() if one.rank <= status.rank]
+        return max([self.accepted_at, *times])
+
+    @property
+    def met(self) -> Literal["in time", "late"] | None:
+        """How its step's condition was met, if it was."""
+        if self.link is None or not self.satisfied or self.missed == "cancelled":
+            return None
+        is_late = self.missed == "late" or self.heard_at(self.link.needs) > self.link.due
+        return "late" if is_late else "in time"
+
+    @property
+    def went_out(self) -> bool:
+        """Somebody was asked to take it, and may have."""
+        failed = self.statuses.get(self.status) if self.status.is_failure else None
+        return Status.SUBMITTED in self.statuses or bool(self.unknown) or bool(failed and self.provider)
 
     @property
     def may_be_out(self) -> bool:
@@ -262,6 +331,8 @@ class MessageItem(Frozen):
             claimed_by=values.get("claimed_by"),
             left_by=values.get("left_by", ""),
             unknown=tuple(Unknown.model_validate(one) for one in values.get("unknowns", ())),
+            refusal=Refusal.model_validate(values["refusal"]) if "refusal" in values else None,
+            missed=values.get("missed"),
             late_usage=late_usage,
             link=link,
             origin=_load_origin(values),
@@ -300,6 +371,14 @@ class DispatchItem(Frozen):
     def ends_by(self) -> datetime:
         """When the last step's time is over, if each takes all of its own."""
         return (self.started_at or self.accepted_at) + timedelta(seconds=sum(self.waits))
+
+    def is_reported_met(self, message: MessageItem) -> bool:
+        """Whether the report says that a message did what its step asked of it."""
+        for entry in self.report["_links"]["messages"] if self.report else ():
+            if entry["message_uuid"] == message.uuid and message.link:
+                status = Status(entry["status"])
+                return not status.is_failure and status.rank >= message.link.needs.rank
+        return False
 
     def dump(self) -> Item:
         return dump(

@@ -24,6 +24,7 @@ from switchboard.store.items import (
     InboundItem,
     MessageItem,
     PartRecord,
+    Refusal,
     Slot,
     StatusRecord,
     Unknown,
@@ -107,14 +108,16 @@ class Store(Table):
             {":until": slot.at // 1000 - 1500, ":slot": slot.model_dump(), ":minus": -1, ":paid": paid},
         )
 
-    def release(self, uuid: str, *, paid: bool) -> None:
+    def release(self, uuid: str, *, paid: bool, refusal: Refusal | None = None) -> None:
         """Give a claim back: the provider did not take the message, another attempt may follow. `paid` says
         whether the message's price was counted."""
+        told = {":refusal": refusal.model_dump(mode="json", exclude_defaults=True)} if refusal else {}
         self._update(
             keys.message(uuid),
-            "SET leased_until = :zero, paid = :paid REMOVE claimed_by",
+            f"SET leased_until = :zero, paid = :paid{', refusal = :refusal' if refusal else ''} "
+            "REMOVE claimed_by",
             "attribute_exists(pk)",
-            {":zero": 0, ":paid": paid},
+            {":zero": 0, ":paid": paid} | told,
         )
 
     def note_unknown(self, item: MessageItem, unknown: Unknown) -> None:
@@ -182,7 +185,7 @@ class Store(Table):
             ":status": status.value,
             ":below": status.after,
             ":record": record.dump(),
-            ":implied": StatusRecord(at=record.at, by=record.by).dump(),
+            ":implied": StatusRecord(at=record.at, by=record.by, heard=record.heard).dump(),
         }
         sets = ["#rank = :rank", "#status = :status"]
         for n, step in enumerate(reached):
@@ -284,17 +287,30 @@ class Store(Table):
             return None
         return DispatchItem.load(item)
 
-    def satisfy(self, uuid: str, step: int) -> None:
-        """A step's condition was met after its time: let no later step begin."""
+    def satisfy(self, uuid: str, step: int) -> DispatchItem | None:
+        """A step's condition was met after its time: let no later step begin. Returns the dispatch as it is
+        afterwards; one that has its end stays as it is."""
         try:
-            self._update(
+            item = self._update(
                 keys.dispatch(uuid),
                 "SET satisfied = :step, satisfied_at = :now",
                 "attribute_exists(pk) AND attribute_not_exists(closed_by)",
                 {":step": step, ":now": clock.wire(clock.now())},
             )
-        except Lost:
-            return
+        except Lost as lost:
+            return DispatchItem.load(lost.found) if lost.found else None
+        return DispatchItem.load(item)
+
+    def note_missed(self, uuid: str, how: Literal["late", "cancelled"]) -> None:
+        """A step's message does not count as what met its condition in time, whatever its times say. The
+        first word stands."""
+        with suppress(Lost):
+            self._update(
+                keys.message(uuid),
+                "SET missed = :how",
+                "attribute_exists(pk) AND attribute_not_exists(missed)",
+                {":how": how},
+            )
 
     def cancel(self, uuid: str, at: datetime, due: datetime) -> DispatchItem | None:
         """Call a dispatch off, unless it ended or a late receipt decided it. Returns it as it is afterwards.
