@@ -166,7 +166,7 @@ def ping(name: str, tag: str) -> dict[str, Any]:
 
 
 TOLD = {
-    "description": "In UTC, for people as `text/plain` if they accept that.",
+    "description": "All in UTC, moments in sentences in full. As `text/plain` for people who accept that.",
     "headers": {"x-nexmo-trace-id": ref("headers", "Trace")},
     "content": {"application/json": {"schema": ref("schemas", "Story")}, "text/plain": {"schema": TEXT}},
 }

@@ -14,11 +14,11 @@ def show(here: Session, what: str, path: str, uuid: str, as_account: bool) -> No
         return
     has_steps = any(line.get("step") is not None for line in found["lines"])
     here.output.line(text(what), text(uuid, "bold"), coloured(found["state"]))
-    here.output.line(found["summary"])
+    here.output.line(following.prose(found["summary"]))
     if cost := following.total(found):
         here.output.line(text("It cost", "dim"), cost)
     here.output.line("")
     for line in found["lines"]:
         step = "" if line.get("step") is None else f"step {line['step'] + 1}"
         column = [text(f"{step:<7}", "dim")] if has_steps else []
-        here.output.line(" ", following.clock(line["at"]), *column, line["text"])
+        here.output.line(" ", following.clock(line["at"]), *column, following.prose(line["text"]))

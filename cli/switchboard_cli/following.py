@@ -1,5 +1,6 @@
 """Watching a message or a dispatch until it ends: one line for each thing that happens."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -152,6 +153,17 @@ def clock(at: object) -> Text:
     if moment == datetime.min.replace(tzinfo=UTC):
         return text(at, "dim")
     return text(f"{moment.astimezone():%H:%M:%S}.{moment.microsecond // 1000:03}", "dim")
+
+
+def prose(words: str) -> str:
+    """The API's sentences, with their times as the user's own."""
+
+    def local(found: re.Match[str]) -> str:
+        moment = _time(found.group()).astimezone()
+        is_today = moment.date() == datetime.now().astimezone().date()
+        return f"{moment:%H:%M:%S}" if is_today else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", local, words)
 
 
 def price(usage: Any) -> str:

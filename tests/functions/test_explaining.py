@@ -464,7 +464,7 @@ def test_what_was_late_is_so_by_our_clock(flow: Flow, minutes: int) -> None:
     over = next(n for n, line in enumerate(lines) if line.startswith("Its time is over"))
     heard = next(n for n, line in enumerate(lines) if line.startswith("Delivered "))
     assert heard > over
-    assert f"Delivered {clock.wire(theirs)[11:19]} by infobip's clock, heard " in lines[heard]
+    assert f"Delivered {clock.wire(theirs)[:19]}Z by infobip's clock, heard " in lines[heard]
     assert lines[heard].endswith("late: SMS (step 2) was out already.")
     assert [line["at"] for line in told["lines"]] == sorted(line["at"] for line in told["lines"])
     evidence = told["lines"][heard]["evidence"]
@@ -819,3 +819,20 @@ def test_a_message_whose_answer_was_lost(flow: Flow) -> None:
     told: Any = explained(flow, uuid)
     [lost] = [line for line in told["lines"] if "No answer" in line["text"]]
     assert lost["text"].startswith("No answer came from aws/default: ")
+
+
+@pytest.mark.parametrize(
+    ("told", "short"),
+    {
+        "today": ("read by 2026-11-26T10:04:11Z.", "read by 10:04:11."),
+        "another day": ("read by 2026-11-27T00:00:01Z.", "read by 2026-11-27 00:00:01."),
+        "two": (
+            "from 2026-11-25T23:00:00Z to 2026-11-26T00:00:00Z",
+            "from 2026-11-25 23:00:00 to 00:00:00",
+        ),
+        "none": ("Delivered by SMS.", "Delivered by SMS."),
+    }.values(),
+    ids=["today", "another day", "two", "none"],
+)
+def test_moments_for_people(told: str, short: str) -> None:
+    assert explaining.in_short(told, datetime(2026, 11, 26, 10, tzinfo=UTC)) == short

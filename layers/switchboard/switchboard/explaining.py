@@ -7,6 +7,7 @@ another time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -45,6 +46,7 @@ NAMES = {
     Channel.VIBER_BOT: "Viber bot",
 }
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
 _BEHIND = timedelta(seconds=2)
 """How late a timer may be before that is told."""
 _COSTS = (Status.SUBMITTED, Status.DELIVERED, Status.READ)
@@ -95,13 +97,14 @@ class Story:
     def text(self) -> str:
         """For people: a line each, in UTC."""
         of = f", for step {self.link.step + 1} of dispatch {self.link.dispatch_uuid}" if self.link else ""
-        rows = [f"{self.kind.capitalize()} {self.uuid}: {self.state}{of}", self.summary]
+        summary = in_short(self.summary, self.lines[0].at)
+        rows = [f"{self.kind.capitalize()} {self.uuid}: {self.state}{of}", summary]
         if self.total:
             rows.append(_cost(self.total))
         rows.append("")
         for line in self.lines:
             step = "" if line.step is None else f"step {line.step + 1}"
-            rows.append(f"{clock.wire(line.at)}  {step:<7}  {line.text}")
+            rows.append(f"{clock.wire(line.at)}  {step:<7}  {in_short(line.text, line.at)}")
         return "\n".join(rows) + "\n"
 
 
@@ -141,7 +144,7 @@ def _dispatch_lines(item: DispatchItem, found: Sequence[StepView], price: Price)
         assert view.began_at
         assert view.deadline
         why = f", as {_left(before, found)}" if before else ""
-        goal = f"to be {_needs(view)} by {_moment(view.deadline, view.began_at)}"
+        goal = f"to be {_needs(view)} by {_moment(view.deadline)}"
         evidence = _what(view.step.message) | {
             "message_uuid": view.step.message.message_uuid,
             "because": before.reason.value if before and before.reason else "first",
@@ -298,7 +301,7 @@ def _summary(item: DispatchItem, found: Sequence[StepView]) -> str:
     if running is None:
         return "Accepted; the first step is about to begin."
     if running.state is State.RUNNING and running.deadline and running.began_at:
-        end = _moment(running.deadline, running.began_at)
+        end = _moment(running.deadline)
         last = " No other step follows." if item.satisfied is not None else ""
         goal = f"{_name(running, found)} has until {end} to be {_needs(running)}"
         return f"{goal}{', as ' if why else ''}{why}.{last}"
@@ -415,7 +418,7 @@ def _turn(item: MessageItem, view: StepView | None) -> Iterator[Line]:
             yield Line(at, "Its turn at its sender's rate.", number, evidence)
     elif view is None or view.state is State.RUNNING:
         since = view.began_at if view and view.began_at else item.accepted_at
-        what = f"Waits for its turn at its sender's rate, at {_moment(at, since)}."
+        what = f"Waits for its turn at its sender's rate, at {_moment(at)}."
         yield Line(since, what, number, evidence)
 
 
@@ -482,8 +485,8 @@ def _by_their_clock(item: MessageItem, record: StatusRecord) -> str:
     if not record.heard:
         return ""
     whose = f"{item.provider.partition('/')[0]}'s" if item.provider else "the provider's"
-    theirs = _moment(record.at, record.heard)
-    return f" {theirs} by {whose} clock, heard {_moment(record.heard, record.heard)}"
+    theirs = _moment(record.at)
+    return f" {theirs} by {whose} clock, heard {_moment(record.heard)}"
 
 
 def _late(item: MessageItem, status: Status, view: StepView, found: Sequence[StepView]) -> str:
@@ -559,8 +562,17 @@ def _duration(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def _moment(at: datetime, since: datetime) -> str:
-    """A time of the day, with its date if that is another than `since` has."""
-    wire = clock.wire(at)
-    time = wire[11:19]
-    return time if at.date() == since.date() else f"{wire[:10]} {time}"
+def _moment(at: datetime) -> str:
+    """In full and in UTC: whoever shows it knows what its reader wants (in_short)."""
+    return f"{clock.wire(at)[:19]}Z"
+
+
+def in_short(text: str, at: datetime) -> str:
+    """Prose of a moment: times of the same day without their date."""
+    today = clock.wire(at)[:10]
+
+    def time(found: re.Match[str]) -> str:
+        date, time = found.groups()
+        return time if date == today else f"{date} {time}"
+
+    return _MOMENT.sub(time, text)
