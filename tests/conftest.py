@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from tests.support import moto_corrections
-from tests.support.cloud import Cloud, World
+from tests.support.cloud import Cloud, World, end_executions
 
 # Every test has an AWS session of its own, and an execution that it left waiting keeps that for an hour: with
 # the services' descriptions, which are the same for all, it would be some ten megabytes a test.
@@ -42,6 +42,7 @@ def make_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[World], Cl
     moto_corrections.install(monkeypatch)
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
         yield lambda world: Cloud(world, monkeypatch)
+        end_executions()
 
 
 @pytest.fixture

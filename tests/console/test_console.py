@@ -617,8 +617,7 @@ def test_numbers_are_the_apis(console: Console, application: Application) -> Non
     assert arrived.inner_text().split("\n")[0] == "67 %"
     arrived.click()
     rows = console.tab.locator("main a.row")
-    rows.nth(1).wait_for()
-    assert rows.count() == 2, "the read one is among them, the failed one is not"
+    until(lambda: rows.count() == 2, PATIENCE)  # the read one is among them, the failed one is not
     console.open(f"messages/{failed}")
     console.tab.get_by_role("heading", name="Details").wait_for()
     assert "known yet" not in console.tab.locator("main").inner_text()

@@ -23,7 +23,7 @@ from switchboard.workflows import Busy, Workflows
 from tests.faults.carriers import KINDS, Carriers, Handed
 from tests.faults.injector import Died, Injector
 from tests.support import payloads
-from tests.support.cloud import CONTEXT, SOURCES, Cloud, World
+from tests.support.cloud import CONTEXT, SOURCES, Cloud, World, end_execution
 from tests.support.virtual import VirtualTime
 
 Body = dict[str, Any]
@@ -272,9 +272,7 @@ class System(Cloud):
         """Somebody stops a dispatch's execution."""
         for execution in self._of(dispatch_uuid):
             if execution.status == "RUNNING":
-                self.states.stop_execution(executionArn=execution.execution_arn)
-                for endpoint in list(execution.exec_worker.env.callback_pool_manager._pool.values()):
-                    endpoint.interrupt_all()
+                end_execution(execution)
 
     def _tell(self) -> bool:
         """Of executions that ended badly, as the rule of the template has it."""

@@ -15,7 +15,9 @@ from uuid import uuid4
 
 import boto3
 import httpx
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import sqs_backends
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from switchboard.outgoing import Guard, Transport
 from tests.support.template import ROOT, state_machine, template
@@ -311,6 +313,21 @@ class Cloud:
             if not (self.deliver() + self.notify()):
                 time.sleep(0.02)
             assert time.monotonic() < end, "it did not come to that in time"
+
+
+def end_executions() -> None:
+    """Their threads would go on in whatever comes next."""
+    for machine in stepfunctions_parser_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].state_machines:
+        for execution in machine.executions:
+            has_begun = execution.exec_worker is not None and execution.exec_worker.env is not None
+            if execution.status == "RUNNING" and has_begun:
+                end_execution(execution)
+
+
+def end_execution(execution: Any) -> None:
+    boto3.client("stepfunctions").stop_execution(executionArn=execution.execution_arn)
+    for endpoint in list(execution.exec_worker.env.callback_pool_manager._pool.values()):
+        endpoint.interrupt_all()
 
 
 def _addresses(host: str) -> list[str]:
