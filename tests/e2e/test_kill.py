@@ -33,8 +33,9 @@ LOAD = (15, 40)
 """How many requests are answered before the kill, at least and at most."""
 STARTING = (1.0, 6.0)
 """Seconds after which a start is killed."""
-PATIENCE = 150.0
-"""Seconds until all is settled: a message that was just being handed over waits a minute for an echo."""
+PATIENCE = 300.0
+"""Seconds until all is settled. A message that was just being handed over comes back with its queue entry,
+after two minutes, and waits a minute more for an echo."""
 LADDER = ("submitted", "delivered", "read")
 DIGITS = ("0100", "0005", "0008", "0002")
 
