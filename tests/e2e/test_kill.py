@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +37,8 @@ STARTING = (1.0, 6.0)
 PATIENCE = 300.0
 """Seconds until all is settled. A message that was just being handed over comes back with its queue entry,
 after two minutes, and waits a minute more for an echo."""
+RECEIPT = timedelta(seconds=10)
+"""After so long none comes by itself any more."""
 LADDER = ("submitted", "delivered", "read")
 DIGITS = ("0100", "0005", "0008", "0002")
 
@@ -177,13 +180,20 @@ def test_nothing_that_was_answered_is_lost_or_doubled(
     for key, body in promised.unanswered.items():
         promised.messages[repeated(application, body, key)] = ("", "")
 
+    def unheard() -> set[str]:
+        return set(promised.dispatches) - reports(application)
+
     def settled() -> bool:
         told = told_of(application)
-        return all(told.get(uuid) for uuid in promised.messages) and reports(application) >= set(
-            promised.dispatches
+        return all(told.get(uuid) for uuid in promised.messages) and all(
+            is_mute(application, uuid) for uuid in unheard()
         )
 
-    mailbox.until(settled, PATIENCE)
+    until(settled, PATIENCE)
+    for uuid in unheard():
+        ended = application.http.delete(f"/v0.1/dispatch/{uuid}", headers=application.authorization)
+        assert ended.is_success, ended.text
+    mailbox.until(lambda: not unheard(), PATIENCE)
     assert set(promised.texts) <= {text_of(body) for body in mailbox.bodies("inbound")}
     new = application.send(bodies.message("sms"))
     mailbox.until_statuses(new, PATIENCE, 2)
@@ -242,6 +252,17 @@ def told_of(application: Application) -> dict[str, list[str]]:
 
 def reports(application: Application) -> set[str]:
     return {report["dispatch_uuid"] for report in application.mailbox.reports()}
+
+
+def is_mute(application: Application, dispatch: str) -> bool:
+    """Whether it waits for a receipt that its carrier was about to send when it was killed with the stack: it
+    would wait for days."""
+    found = application.http.get(f"/v0.1/dispatch/{dispatch}", headers=application.authorization).json()
+    step = found["steps"][found["step"]]
+    if found["status"] != "running" or step["status"] != "submitted":
+        return False
+    submitted = datetime.fromisoformat(step["statuses"]["submitted"])
+    return datetime.now(UTC) - submitted > RECEIPT
 
 
 def text_of(inbound: Body) -> str:
