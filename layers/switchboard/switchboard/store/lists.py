@@ -16,7 +16,8 @@ from switchboard.store.attributes import Item, dump, load
 from switchboard.store.calls import Table
 from switchboard.store.items import DispatchItem, MessageItem
 
-AT_ONCE = 8
+AT_ONCE = 4
+"""Parts that are asked side by side, each by a connection that a cold start has to open."""
 _END_OF_TIME = 10**15 - 1
 
 
