@@ -457,9 +457,11 @@ def test_inbound_messages_and_reports_are_replayed_too(flow: Flow, hands: Hands)
 
 
 def listed_by_account(flow: Flow) -> list[dict[str, Any]]:
-    """Of the newest application and of the account itself."""
+    """Of the newest application and of the account itself, by its name as without one."""
     found = listed(flow, payloads.basic(), application_id=flow.app["id"])
-    return found + listed(flow, payloads.basic())
+    own = listed(flow, payloads.basic(), application_id="account")
+    assert own == listed(flow, payloads.basic())
+    return found + own
 
 
 def test_another_applications_are_not_there(flow: Flow, put_aside: list[str]) -> None:
@@ -469,7 +471,8 @@ def test_another_applications_are_not_there(flow: Flow, put_aside: list[str]) ->
     assert replay(other, {"event_ids": [event_id]})[0] == 404
     assert replay(other, {"from": "2020-01-01T00:00:00Z"}) == (202, {"replayed": 0})
     for body in ({"event_ids": [event_id]}, {"from": "2020-01-01T00:00:00Z"}):
-        assert replay(other, body | {"application_id": flow.app["id"]})[0] == 404
+        for owner in (flow.app["id"], "account"):
+            assert replay(other, body | {"application_id": owner})[0] == 404
     status, _ = flow.cloud.http(
         "webhooks",
         "GET",
@@ -480,7 +483,9 @@ def test_another_applications_are_not_there(flow: Flow, put_aside: list[str]) ->
     )
     assert status == 404
     assert not any("replayed_at" in event for event in listed(flow))
-    # The account sees them all.
+    # The account sees them all, and this one is not its own.
+    own = {"event_ids": [event_id], "application_id": "account"}
+    assert replay(flow, own, payloads.basic())[0] == 404
     assert len(listed(flow, payloads.basic(), application_id=flow.app["id"])) == 5
     assert replay(flow, {"event_ids": [event_id]}, payloads.basic())[0] == 202
 
